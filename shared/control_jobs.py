@@ -1,0 +1,41 @@
+"""Names and payloads of the control jobs that arq carries: what is long, retryable and outlives its caller."""
+
+from typing import Any, Final
+
+import msgspec
+from arq import ArqRedis
+from arq.connections import RedisSettings, create_pool
+from arq.jobs import Job
+
+from shared import keys
+from shared.digest import Digest
+
+LOAD: Final = "load"
+UNLOAD: Final = "unload"
+
+serialize = msgspec.msgpack.encode
+deserialize = msgspec.msgpack.decode
+
+
+async def connect(redis_url: str) -> ArqRedis:
+    """A pool for enqueuing; arq's pickle is replaced by msgpack, so a payload can never run code."""
+    return await create_pool(RedisSettings.from_dsn(redis_url), job_serializer=serialize, job_deserializer=deserialize)
+
+
+async def enqueue_load(pool: ArqRedis, worker_id: str, weights: Digest, model: str) -> None:
+    """Ask a worker to make a model resident; a request already waiting there is not repeated."""
+    await pool.enqueue_job(
+        LOAD, model, weights, _job_id=f"{LOAD}:{worker_id}:{weights}", _queue_name=keys.worker_jobs(worker_id)
+    )
+
+
+async def unload(pool: ArqRedis, worker_id: str, weights: Digest, *, timeout_s: float) -> None:
+    """Ask a worker to drop a model once it is idle, and wait until it has or `timeout_s` passed."""
+    job: Job | None = await pool.enqueue_job(UNLOAD, weights, _queue_name=keys.worker_jobs(worker_id))
+    if job is None:
+        return
+    result: Any = job.result(timeout=timeout_s, poll_delay=0.05)
+    try:
+        await result
+    except TimeoutError:
+        return

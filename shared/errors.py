@@ -1,0 +1,201 @@
+"""Every failure a user or operator can meet, as typed, coded facts. HTTP statuses live in `shared/web.py`.
+
+An error crosses process borders as `ErrorInfo` (code, kind, message, detail), never as a pickled exception.
+Messages are Ollama's own wording wherever Ollama has one, because clients match on it.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Kind(StrEnum):
+    """What a caller can do about it; each kind maps to one HTTP status."""
+
+    INVALID = "invalid"
+    TOO_LARGE = "too_large"
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    DEADLINE = "deadline"
+    INTERNAL = "internal"
+
+
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """An error on the wire between processes."""
+
+    code: str
+    kind: Kind
+    message: str
+    retry_after_s: float | None = None
+    detail: dict[str, str | int | float] = {}
+
+
+class CorralError(Exception):
+    """Base of all errors with a code; subclasses fix code and kind, instances carry the message."""
+
+    code = "internal"
+    kind = Kind.INTERNAL
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        detail: dict[str, str | int | float] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after_s = retry_after_s
+        self.detail = detail or {}
+
+    def info(self) -> ErrorInfo:
+        return ErrorInfo(
+            code=self.code,
+            kind=self.kind,
+            message=self.message,
+            retry_after_s=self.retry_after_s,
+            detail=self.detail,
+        )
+
+
+class RemoteError(CorralError):
+    """An error another process reported; carries that process's code and kind unchanged."""
+
+    def __init__(self, info: ErrorInfo) -> None:
+        super().__init__(info.message, retry_after_s=info.retry_after_s, detail=info.detail)
+        self.code = info.code
+        self.kind = info.kind
+
+
+class ParameterInvalid(CorralError):
+    """The request cannot be understood; the message is the whole story."""
+
+    code, kind = "parameter_invalid", Kind.INVALID
+
+
+class OptionTypeInvalid(CorralError):
+    """An option has the wrong JSON type. Ollama answers 500 here and clients expect it."""
+
+    code, kind = "option_type_invalid", Kind.INTERNAL
+
+
+class ModelNameInvalid(CorralError):
+    code, kind = "model_name_invalid", Kind.INVALID
+
+    def __init__(self, message: str = "invalid model name") -> None:
+        super().__init__(message)
+
+
+class DigestInvalid(CorralError):
+    code, kind = "digest_invalid", Kind.INVALID
+
+    def __init__(self) -> None:
+        super().__init__("invalid digest format")
+
+
+class DigestMismatch(CorralError):
+    code, kind = "digest_mismatch", Kind.INVALID
+
+    def __init__(self, *, wanted: str, got: str) -> None:
+        super().__init__(f'digest mismatch, expected "{wanted}", got "{got}"')
+
+
+class ModelFileInvalid(CorralError):
+    """A GGUF file that is truncated, hostile or not a GGUF at all."""
+
+    code, kind = "model_file_invalid", Kind.INVALID
+
+
+class CapabilityMissing(CorralError):
+    code, kind = "capability_missing", Kind.INVALID
+
+
+class ContextLengthExceeded(CorralError):
+    """The prompt does not fit the sequence's context."""
+
+    code, kind = "context_length_exceeded", Kind.INVALID
+
+    def __init__(self, *, prompt_tokens: int, context_tokens: int) -> None:
+        super().__init__(
+            f"the prompt has {prompt_tokens} tokens but the context length available to it is {context_tokens}; "
+            "shorten the prompt or raise num_ctx",
+            detail={"prompt_tokens": prompt_tokens, "context_tokens": context_tokens},
+        )
+
+
+class TooLarge(CorralError):
+    code, kind = "too_large", Kind.TOO_LARGE
+
+
+class Unauthenticated(CorralError):
+    code, kind = "unauthenticated", Kind.UNAUTHENTICATED
+
+
+class Forbidden(CorralError):
+    code, kind = "forbidden", Kind.FORBIDDEN
+
+
+class ModelUnknown(CorralError):
+    code, kind = "model_unknown", Kind.NOT_FOUND
+
+
+class BlobUnknown(CorralError):
+    code, kind = "blob_unknown", Kind.NOT_FOUND
+
+
+class KeyUnknown(CorralError):
+    code, kind = "key_unknown", Kind.NOT_FOUND
+
+
+class QueueFull(CorralError):
+    code, kind = "queue_full", Kind.UNAVAILABLE
+
+    def __init__(self, *, retry_after_s: float) -> None:
+        super().__init__(
+            "server busy, please try again.  maximum pending requests exceeded", retry_after_s=retry_after_s
+        )
+
+
+class Unavailable(CorralError):
+    """Part of the cluster cannot be reached or is leaving; trying again soon is right."""
+
+    code, kind = "unavailable", Kind.UNAVAILABLE
+
+
+class DeadlineExceeded(CorralError):
+    code, kind = "deadline_exceeded", Kind.DEADLINE
+
+
+class RunnerDied(CorralError):
+    """The process that ran the model ended while it worked on this generation."""
+
+    code, kind = "runner_died", Kind.INTERNAL
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"an error was encountered while running the model: {reason}")
+
+
+class ModelLoadFailed(CorralError):
+    code, kind = "model_load_failed", Kind.INTERNAL
+
+
+class MemoryExceeded(CorralError):
+    """The model cannot fit this worker even with everything else unloaded."""
+
+    code, kind = "memory_exceeded", Kind.INTERNAL
+
+
+class WorkerBusy(CorralError):
+    """The model would fit, but only by evicting a model that is in use; the demand stays queued."""
+
+    code, kind = "worker_busy", Kind.UNAVAILABLE
+
+
+class InternalError(CorralError):
+    """Anything unforeseen; details are in the log, not in the message."""
+
+    code, kind = "internal", Kind.INTERNAL

@@ -1,0 +1,56 @@
+"""Every Redis key of the cluster, with its type, owner and lifetime. Commands live with their owners.
+
+key                     type    written by            lives
+----------------------  ------  --------------------  ---------------------------------------------------
+job:{request}           hash    generation_queue      until finished; TTL = the request's deadline
+queue:{weights}         zset    generation_queue      while jobs wait; member = request, score = start tag
+fair:{weights}          hash    generation_queue      1 h after last use; `v` and one finish tag per user
+demand                  hash    generation_queue      weights -> model name, while its queue may hold jobs
+frames:{gateway}        stream  workers               capped in length; expires 60 s after the last frame
+cancels:{worker}        stream  gateways              capped in length; expires 60 s after the last cancel
+lease:{kind}:{member}   string  leases (its member)   3 s after the member's last heartbeat
+roster:{kind}           set     leases                members ever announced; dead ones are swept by readers
+leader                  string  gateway/leader        3 s after the leader's last renewal
+models                  hash    registry              folded name -> ModelEntry; rewritten as a whole
+keys                    hash    gateway/access        SHA-256 of an API key -> its record; until revoked
+arq:worker:{worker}     zset    control_jobs (arq)    control jobs of one worker
+"""
+
+from typing import Final
+
+DEMAND: Final = "demand"
+LEADER: Final = "leader"
+MODELS: Final = "models"
+API_KEYS: Final = "keys"
+
+
+def job(request_id: str) -> str:
+    return f"job:{request_id}"
+
+
+def queue(weights: str) -> str:
+    return f"queue:{weights}"
+
+
+def fair(weights: str) -> str:
+    return f"fair:{weights}"
+
+
+def frames(gateway_id: str) -> str:
+    return f"frames:{gateway_id}"
+
+
+def cancels(worker_id: str) -> str:
+    return f"cancels:{worker_id}"
+
+
+def lease(kind: str, member: str) -> str:
+    return f"lease:{kind}:{member}"
+
+
+def roster(kind: str) -> str:
+    return f"roster:{kind}"
+
+
+def worker_jobs(worker_id: str) -> str:
+    return f"arq:worker:{worker_id}"

@@ -1,0 +1,36 @@
+"""Fixtures every kind of test may use. Only real parts: a Valkey server, not an imitation of one."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from fakes.clock import FakeClock
+from fakes.valkey import running_valkey
+from redis.asyncio import Redis
+
+from shared import redis_client
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[str]:
+    with running_valkey() as url:
+        yield url
+
+
+@pytest.fixture
+async def redis(valkey_server: str) -> AsyncIterator[Redis]:
+    """A client of an empty server."""
+    client = redis_client.connect(valkey_server)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def redis_url(valkey_server: str, redis: Redis) -> str:
+    """The URL of an empty server, for parts that connect by themselves."""
+    return valkey_server
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
