@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from fakes.clock import FakeClock
-from fakes.valkey import running_valkey
 from redis.asyncio import Redis
 
+from fakes.clock import FakeClock
+from fakes.valkey import running_valkey
 from shared import redis_client
 
 

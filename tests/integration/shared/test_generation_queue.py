@@ -102,7 +102,7 @@ async def test_finishing_charges_the_real_cost(queue: GenerationQueue, redis: Re
     job = await queue.take_now(WEIGHTS, "worker-1")
     assert job is not None
     await queue.finish(job, cost=700)
-    assert await pending(redis.hget(keys.fair(WEIGHTS), "user:ann")) == b"700"
+    assert (await pending(redis.hgetall(keys.fair(WEIGHTS))))[b"user:ann"] == b"700"
     assert await redis.exists(keys.job("one")) == 0
 
 
