@@ -3,7 +3,7 @@
 A frame is the msgpack list of all events of one engine step for one gateway, so eight users cost one append.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -31,10 +31,15 @@ async def append(redis: Redis, gateway_id: str, events: Sequence[Event], *, expi
         await pipe.execute()
 
 
-async def follow(redis: Redis, gateway_id: str, *, block_ms: int) -> AsyncIterator[list[Event]]:
-    """Yield the events of every frame appended from now on, in order; an empty list after `block_ms` of silence."""
+async def follow(
+    redis: Redis, gateway_id: str, *, block_ms: int, from_start: bool = False
+) -> AsyncGenerator[list[Event], None]:
+    """Yield the events of every frame in order; an empty list after `block_ms` of silence.
+
+    Begins with the frames appended from now on, or `from_start` with the oldest one kept.
+    """
     key = keys.frames(gateway_id)
-    newest = await redis.xrevrange(key, count=1)
+    newest = [] if from_start else await redis.xrevrange(key, count=1)
     position: bytes | str = newest[0][0] if newest else "0-0"
     while True:
         reply: Any = await redis.xread({key: position}, count=256, block=block_ms)

@@ -63,6 +63,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generati
     truncate: bool = True
     tenant: str  # cached prefixes are shared only within it
     user: str  # whom the fair queue charges
+    weight: float = 1.0  # the user's share of the fair queue
     want_context: bool = False
     deadline_unix_ms: int  # wall clock: it crosses machines
 

@@ -6,6 +6,7 @@ backlog waits behind everybody else's first job. Costs are integers (token cost 
 """
 
 import importlib.resources
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -97,6 +98,14 @@ class GenerationQueue:
         )
         return None if body is None else _DECODER.decode(body)
 
+    async def give_back(self, request: GenerationRequest) -> None:
+        """Return a job that was taken but not begun, ahead of all that wait; nothing happens if it was cancelled."""
+        job = keys.job(request.request_id)
+        if await self._redis.exists(job):
+            await pending(self._redis.hdel(job, "owner"))
+            await self._redis.zadd(keys.queue(request.weights), {request.request_id: 0})
+            await pending(self._redis.hset(keys.DEMAND, request.weights, request.model))
+
     async def finish(self, request: GenerationRequest, *, cost: int) -> None:
         """Forget the job and correct its user's finish tag to `cost`."""
         await self._finish(keys=[keys.job(request.request_id), keys.fair(request.weights)], args=[cost])
@@ -109,6 +118,13 @@ class GenerationQueue:
         """Place in the queue, counted from 1; None when the job does not wait there."""
         rank = await self._redis.zrank(keys.queue(weights), request_id)
         return None if rank is None else int(rank) + 1
+
+    async def waiting(self, jobs: Sequence[tuple[RequestId, Digest]]) -> list[bool]:
+        """For each job whether it still waits in its queue, all asked at once."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for request_id, weights in jobs:
+                pipe.zscore(keys.queue(weights), request_id)
+            return [score is not None for score in await pipe.execute()]
 
     async def demand(self) -> dict[Digest, str]:
         """Weights with waiting jobs, and a model name to load them by; entries of empty queues are dropped."""

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
 
 from shared import metrics
 from shared.errors import CorralError, InternalError, Kind, TooLarge
@@ -26,7 +27,6 @@ STATUS_OF_KIND: Final = {
     Kind.DEADLINE: 504,
 }
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 RenderError = Callable[[web.Request, CorralError], web.Response]
 IsReady = Callable[[], Awaitable[str | None]]
 
@@ -47,7 +47,7 @@ def ollama_error(_request: web.Request, error: CorralError) -> web.Response:
     return web.json_response({"error": error.message}, status=status_of(error), headers=retry_headers(error))
 
 
-def error_middleware(render: RenderError) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def error_middleware(render: RenderError) -> Middleware:
     """Turn every failure of a handler into the caller's dialect; unknown routes and methods answer as Ollama's do."""
 
     @web.middleware

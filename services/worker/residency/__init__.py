@@ -1,0 +1,1 @@
+"""Which models are in this worker's memory, for how long, and at whose cost."""

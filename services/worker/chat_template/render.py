@@ -1,0 +1,68 @@
+"""The one way from a conversation to the text a model reads: its own Go template, else its file's Jinja template.
+
+Text only: tokens, and whether a leading BOS is added, are the caller's business.
+"""
+
+from typing import Final
+
+from services.worker.chat_template.jinja import render_jinja
+from services.worker.chat_template.ollama_template import DEFAULT_TEMPLATE, render_ollama_template
+from shared.errors import ParameterInvalid
+from shared.generation import ChatPrompt, Message
+
+_PROBES: Final = ("a", "b")
+"""Two user messages whose renderings part exactly where a user's words begin."""
+
+
+def render(prompt: ChatPrompt, *, jinja_source: str | None, bos_token: str, eos_token: str) -> str:
+    """The prompt's messages as the model expects them, ending where its answer begins.
+
+    The prompt's Go template comes first, then the model file's Jinja template; a model with neither gets the bare
+    text, as from Ollama's default template `{{ .Prompt }}`.
+    Raises: ParameterInvalid when the template is broken, refuses the conversation or does too much.
+    """
+    if prompt.template is not None:
+        return render_ollama_template(prompt.template, prompt.messages)
+    if jinja_source is not None:
+        return render_jinja(jinja_source, prompt.messages, bos_token=bos_token, eos_token=eos_token)
+    return render_ollama_template(DEFAULT_TEMPLATE, prompt.messages)
+
+
+def shared_prefix(
+    prompt: ChatPrompt,
+    rendered: str,
+    *,
+    model_template: str | None,
+    jinja_source: str | None,
+    bos_token: str,
+    eos_token: str,
+) -> str:
+    """How much of `rendered` may be cached for every tenant, because the model alone determines it.
+
+    That is what two conversations have in common which differ in the user's words only, as far as `rendered` agrees:
+    always a prefix of one text that depends on the model and not on the request. A template that came with the
+    request instead of the model (`model_template`) shares nothing.
+    """
+    if prompt.template is not None and prompt.template != model_template:
+        return ""
+    model_messages = prompt.messages[: prompt.model_messages_count]
+    try:
+        renderings = [
+            render(
+                ChatPrompt(messages=(*model_messages, Message(role="user", content=word)), template=prompt.template),
+                jinja_source=jinja_source,
+                bos_token=bos_token,
+                eos_token=eos_token,
+            )
+            for word in _PROBES
+        ]
+    except ParameterInvalid:
+        return ""  # the model's own messages allow no user message next, so this conversation is no common one
+    return _common_beginning(_common_beginning(*renderings), rendered)
+
+
+def _common_beginning(left: str, right: str) -> str:
+    for position, (one, other) in enumerate(zip(left, right, strict=False)):
+        if one != other:
+            return left[:position]
+    return min(left, right, key=len)

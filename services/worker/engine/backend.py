@@ -1,0 +1,78 @@
+"""What the engine needs of a model: the protocol that `worker/llama` implements and tests fake."""
+
+from collections.abc import Sequence as Seq
+from typing import Protocol
+
+import msgspec
+
+from shared.options import Options
+
+
+class KvCacheFull(Exception):
+    """No room for the batch; memory is as before the call."""
+
+
+class DecodeFailed(Exception):
+    """The forward pass failed; the sequences of the batch must be cleared."""
+
+
+class Vocabulary(Protocol):
+    """Text to tokens and back."""
+
+    def tokenize(self, text: str, *, add_special: bool) -> list[int]:
+        """Tokens of `text`, special tokens in it recognised; `add_special` adds the model's BOS where it wants one."""
+
+    def piece(self, token: int) -> bytes:
+        """The bytes a token stands for; they need not be whole characters, and control tokens have none."""
+
+    def ends_generation(self, token: int) -> bool: ...
+
+
+class Sampler(Protocol):
+    """Draws tokens for one sequence and remembers what it drew."""
+
+    def sample(self, row: int) -> int:
+        """A token from the logits of batch position `row` of the latest decode."""
+
+    def close(self) -> None: ...
+
+
+class Run(msgspec.Struct, frozen=True):
+    """Consecutive tokens of one slot in a batch. `position` is that of the first; only the last may give logits."""
+
+    slot: int
+    position: int
+    tokens: Seq[int]
+    wants_logits: bool
+
+
+class Backend(Protocol):
+    """One model with KV memory for `slots_count` sequences of up to `context_tokens` tokens each."""
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+    @property
+    def slots_count(self) -> int: ...
+
+    @property
+    def context_tokens(self) -> int: ...
+
+    def decode(self, runs: Seq[Run]) -> None:
+        """Run one forward pass over `runs`, which are in slot order.
+
+        Shapes: 1..batch_tokens_max tokens over at most slots_count slots.
+        Raises: KvCacheFull, DecodeFailed.
+        """
+
+    def sampler(self, options: Options, history: Seq[int]) -> Sampler:
+        """A sampler for a new sequence; penalties look back on `history`."""
+
+    def copy(self, source: int, target: int) -> None:
+        """Make slot `target` hold exactly what `source` holds."""
+
+    def truncate(self, slot: int, tokens_count: int) -> bool:
+        """Keep only the first `tokens_count` tokens of the slot; False when the model cannot roll back that far."""
+
+    def grow(self, context_tokens: int) -> None:
+        """Give every slot room for `context_tokens`; all slots are empty afterwards."""

@@ -1,0 +1,266 @@
+"""The engine: admit, plan, decode, sample, tell. The one place that changes sequences, slots and KV memory.
+
+Belongs to one thread. A turn of the loop is `step`; between steps the owner may `submit` and `cancel`.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from services.worker.engine.backend import Backend, DecodeFailed, KvCacheFull, Run
+from services.worker.engine.prefix_cache import PrefixTree
+from services.worker.engine.scheduler import Limits, PrefillPace, Share, SlotView, plan
+from services.worker.engine.sequence import (
+    NewSequence,
+    Phase,
+    Sequence,
+    SequenceEvent,
+    SequenceFailed,
+    SequenceFinished,
+    TokensOut,
+)
+from services.worker.engine.slots import Candidate, Slot, choose, reusable_tokens
+from shared.errors import ContextLengthExceeded, CorralError, RunnerDied
+from shared.generation import DoneReason
+
+
+class Engine:
+    """Continuous batching over a backend's slots.
+
+    `context_tokens_default` limits sequences that ask for no context size; `context_tokens_max` those that do.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        batch_tokens_max: int,
+        context_tokens_default: int,
+        context_tokens_max: int,
+        pace: PrefillPace,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._backend = backend
+        self._batch_tokens_max = batch_tokens_max
+        self._context_tokens_default = context_tokens_default
+        self._context_tokens_max = context_tokens_max
+        self._pace = pace
+        self._now_ns = now_ns
+        self._slots = [Slot(index) for index in range(backend.slots_count)]
+        self._tree = PrefixTree()
+        self._waiting: deque[Sequence] = deque()
+        self._order = 0
+        self._events: list[SequenceEvent] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step would do anything."""
+        return bool(self._waiting or self._events or any(not slot.free for slot in self._slots))
+
+    def submit(self, new: NewSequence) -> None:
+        """Queue a sequence; one that can never fit fails in the next step's events."""
+        received_ns = self._now_ns()
+        tokenize = self._backend.vocabulary.tokenize
+        prompt = [*new.context, *tokenize(new.prompt, add_special=not new.context)]
+        tokens_max = min(new.options.num_ctx or self._context_tokens_default, self._context_tokens_max)
+        if not prompt or len(prompt) >= tokens_max:
+            self._fail(new.sequence_id, ContextLengthExceeded(prompt_tokens=len(prompt), context_tokens=tokens_max))
+            return
+        shared_tokens = 0
+        if new.shared_prefix and not new.context:
+            beginning = tokenize(new.shared_prefix, add_special=True)
+            # The last token of a cut text may differ from the one at that place in the whole text.
+            shared_tokens = max(0, min(_common_length(beginning, prompt), len(beginning) - 1))
+        self._waiting.append(
+            Sequence(new, prompt=prompt, shared_tokens=shared_tokens, tokens_max=tokens_max, received_ns=received_ns)
+        )
+
+    def cancel(self, sequence_id: int) -> None:
+        """Free what the sequence holds; unknown and finished ones are ignored."""
+        for waiting in self._waiting:
+            if waiting.sequence_id == sequence_id:
+                self._waiting.remove(waiting)
+                return
+        for slot in self._slots:
+            if slot.sequence is not None and slot.sequence.sequence_id == sequence_id:
+                self._release(slot)
+                return
+
+    def step(self) -> list[SequenceEvent]:
+        """One turn: at most one forward pass. Returns what happened, in order."""
+        self._admit()
+        shares = plan(self._view(), Limits(self._batch_tokens_max, self._pace.tokens))
+        if shares:
+            started_ns = self._now_ns()
+            prefilled = self._prefill_tokens(shares)
+            if self._decode(shares):
+                self._advance(shares)
+                self._pace.observe(prefill_tokens=prefilled, step_s=(self._now_ns() - started_ns) / 1e9)
+        events, self._events = self._events, []
+        return events
+
+    def _view(self) -> list[SlotView]:
+        return [
+            SlotView(slot.index, slot.used_order, len(sequence.prompt) - sequence.computed_tokens)
+            for slot in self._slots
+            if (sequence := slot.sequence) is not None
+        ]
+
+    def _admit(self) -> None:
+        while self._waiting:
+            sequence = self._waiting[0]
+            if sequence.tokens_max > self._backend.context_tokens and not self._grown(sequence.tokens_max):
+                return
+            matches = self._tree.matches(sequence.prompt)
+            choice = choose(
+                [
+                    Candidate(
+                        index=slot.index,
+                        free=slot.free,
+                        held_tokens=len(slot.tokens),
+                        reusable_tokens=reusable_tokens(slot, sequence, matches.get(slot.index, 0)),
+                        used_order=slot.used_order,
+                    )
+                    for slot in self._slots
+                ]
+            )
+            if choice is None:
+                return
+            self._waiting.popleft()
+            self._place(sequence, self._slots[choice.slot], self._slots[choice.source], choice.reused_tokens)
+
+    def _grown(self, context_tokens: int) -> bool:
+        """Enlarge the context once nobody is in it; until then the sequence that wants it holds up admission."""
+        if any(not slot.free for slot in self._slots):
+            return False
+        self._backend.grow(context_tokens)
+        self._slots = [Slot(index) for index in range(self._backend.slots_count)]
+        self._tree = PrefixTree()
+        return True
+
+    def _place(self, sequence: Sequence, slot: Slot, source: Slot, reused_tokens: int) -> None:
+        if source is not slot:
+            self._backend.copy(source.index, slot.index)
+        if not self._backend.truncate(slot.index, reused_tokens):
+            # A recurrent model cannot roll back; it starts over.
+            self._backend.truncate(slot.index, 0)
+            reused_tokens = 0
+        decoded_reused = reused_tokens > source.undecoded_tokens
+        slot.undecoded_tokens = source.undecoded_tokens if decoded_reused else len(sequence.prompt)
+        slot.tokens = sequence.prompt[:reused_tokens]
+        slot.tenant = sequence.tenant
+        slot.shared_tokens = sequence.shared_tokens
+        self._order += 1
+        slot.used_order = self._order
+        slot.sequence = sequence
+        self._tree.insert(slot.index, slot.tokens)
+        sequence.slot = slot.index
+        sequence.phase = Phase.PREFILL
+        sequence.cached_tokens = sequence.computed_tokens = reused_tokens
+        sequence.sampler = self._backend.sampler(sequence.options, sequence.prompt)
+
+    def _prefill_tokens(self, shares: tuple[Share, ...]) -> int:
+        return sum(
+            share.tokens_count
+            for share in shares
+            if (sequence := self._slots[share.slot].sequence) is not None and sequence.phase is Phase.PREFILL
+        )
+
+    def _decode(self, shares: tuple[Share, ...]) -> bool:
+        """Compute the step; when that fails its sequences fail, the others and the model live on."""
+        try:
+            self._backend.decode([self._run(share) for share in shares])
+        except (KvCacheFull, DecodeFailed) as cause:
+            for share in shares:
+                slot = self._slots[share.slot]
+                assert slot.sequence is not None
+                self._fail(slot.sequence.sequence_id, RunnerDied(str(cause)))
+                self._release(slot)
+                self._backend.truncate(slot.index, 0)
+                slot.tokens = []
+                self._tree.remove(slot.index)
+            return False
+        return True
+
+    def _run(self, share: Share) -> Run:
+        slot = self._slots[share.slot]
+        sequence = slot.sequence
+        assert sequence is not None
+        if sequence.phase is Phase.DECODE:
+            return Run(slot.index, len(slot.tokens), sequence.generated[-1:], True)
+        done = sequence.computed_tokens
+        tokens = sequence.prompt[done : done + share.tokens_count]
+        return Run(slot.index, done, tokens, done + share.tokens_count == len(sequence.prompt))
+
+    def _advance(self, shares: tuple[Share, ...]) -> None:
+        row = -1
+        for share in shares:
+            slot = self._slots[share.slot]
+            sequence = slot.sequence
+            assert sequence is not None
+            row += share.tokens_count
+            if sequence.phase is Phase.DECODE:
+                slot.tokens.append(sequence.generated[-1])
+            else:
+                done = sequence.computed_tokens
+                slot.tokens += sequence.prompt[done : done + share.tokens_count]
+                sequence.computed_tokens += share.tokens_count
+                if sequence.computed_tokens < len(sequence.prompt):
+                    continue
+                sequence.phase = Phase.DECODE
+                self._tree.insert(slot.index, slot.tokens)
+            assert sequence.sampler is not None
+            self._accept(slot, sequence, sequence.sampler.sample(row))
+
+    def _accept(self, slot: Slot, sequence: Sequence, token: int) -> None:
+        """Add a sampled token: tell its text, and end the sequence where it ends."""
+        if not sequence.generated:
+            sequence.first_token_ns = self._now_ns()
+        vocabulary = self._backend.vocabulary
+        sequence.generated.append(token)
+        if vocabulary.ends_generation(token):
+            self._finish(slot, sequence, DoneReason.STOP, token)
+            return
+        text = sequence.stop_matcher.feed(sequence.detokenizer.feed(vocabulary.piece(token)))
+        if sequence.stop_matcher.stopped:
+            self._tell(sequence, text, token)
+            self._finish(slot, sequence, DoneReason.STOP)
+        elif len(sequence.generated) >= sequence.generated_max:
+            self._tell(sequence, text, token)
+            self._finish(slot, sequence, DoneReason.LENGTH)
+        else:
+            self._tell(sequence, text, token)
+
+    def _tell(self, sequence: Sequence, text: str, token: int) -> None:
+        self._events.append(TokensOut(sequence.sequence_id, text, (token,)))
+
+    def _finish(self, slot: Slot, sequence: Sequence, reason: DoneReason, token: int | None = None) -> None:
+        if not sequence.stop_matcher.stopped:
+            rest = sequence.stop_matcher.feed(sequence.detokenizer.flush())
+            rest += sequence.stop_matcher.flush()
+            if rest or token is not None:
+                self._events.append(TokensOut(sequence.sequence_id, rest, () if token is None else (token,)))
+        self._events.append(
+            SequenceFinished(sequence.sequence_id, reason, sequence.usage(self._now_ns()), tuple(sequence.prompt))
+        )
+        self._release(slot)
+
+    def _release(self, slot: Slot) -> None:
+        """Free the slot; what it holds stays as a cached prefix."""
+        sequence = slot.sequence
+        assert sequence is not None
+        if sequence.sampler is not None:
+            sequence.sampler.close()
+        slot.sequence = None
+        slot.undecoded_tokens = min(slot.undecoded_tokens, len(slot.tokens))
+        self._tree.insert(slot.index, slot.tokens)
+
+    def _fail(self, sequence_id: int, error: CorralError) -> None:
+        self._events.append(SequenceFailed(sequence_id, error.info()))
+
+
+def _common_length(a: list[int], b: list[int]) -> int:
+    for index, (left, right) in enumerate(zip(a, b, strict=False)):
+        if left != right:
+            return index
+    return min(len(a), len(b))

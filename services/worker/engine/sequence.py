@@ -1,0 +1,101 @@
+"""One generation inside the engine: what was asked, its token history, its phase. Scheduling is elsewhere."""
+
+from enum import StrEnum
+
+import msgspec
+
+from services.worker.engine.backend import Sampler
+from services.worker.engine.detokenizer import Detokenizer
+from services.worker.engine.stopping import StopMatcher
+from shared.errors import ErrorInfo
+from shared.generation import DoneReason, Usage
+from shared.options import Options
+
+
+class NewSequence(msgspec.Struct, frozen=True, kw_only=True, tag="admit"):
+    """A generation to run. `prompt` follows the tokens of `context`.
+
+    `shared_prefix` is the beginning of `prompt` that holds nothing of the tenant's own; what is cached of it may
+    serve other tenants.
+    """
+
+    sequence_id: int
+    prompt: str
+    context: tuple[int, ...] = ()
+    shared_prefix: str = ""
+    tenant: str
+    options: Options
+
+
+class TokensOut(msgspec.Struct, frozen=True, tag="tokens", array_like=True):
+    """New tokens of a sequence and the text they release (held-back text comes later)."""
+
+    sequence_id: int
+    text: str
+    token_ids: tuple[int, ...]
+
+
+class SequenceFinished(msgspec.Struct, frozen=True, tag="finished", array_like=True):
+    """A sequence came to its end; `prompt_token_ids` are those it was given, context included."""
+
+    sequence_id: int
+    reason: DoneReason
+    usage: Usage
+    prompt_token_ids: tuple[int, ...]
+
+
+class SequenceFailed(msgspec.Struct, frozen=True, tag="failed", array_like=True):
+    sequence_id: int
+    error: ErrorInfo
+
+
+SequenceEvent = TokensOut | SequenceFinished | SequenceFailed
+
+
+class Phase(StrEnum):
+    """waiting → prefill → decode → (gone)"""
+
+    WAITING = "waiting"
+    PREFILL = "prefill"
+    DECODE = "decode"
+
+
+class Sequence:
+    """Mutable state of one generation; the engine loop is its only writer."""
+
+    def __init__(
+        self, new: NewSequence, *, prompt: list[int], shared_tokens: int, tokens_max: int, received_ns: int
+    ) -> None:
+        self.sequence_id = new.sequence_id
+        self.tenant = new.tenant
+        self.options = new.options
+        self.prompt = prompt
+        self.shared_tokens = shared_tokens
+        self.tokens_max = tokens_max
+        self.received_ns = received_ns
+        self.first_token_ns = 0
+        self.cached_tokens = 0
+        self.computed_tokens = 0  # of the prompt
+        self.generated: list[int] = []
+        self.phase = Phase.WAITING
+        self.slot = -1
+        self.sampler: Sampler | None = None
+        self.detokenizer = Detokenizer()
+        self.stop_matcher = StopMatcher(new.options.stop)
+
+    @property
+    def generated_max(self) -> int:
+        """How many tokens it may generate: what was asked for, and what the context leaves."""
+        room = self.tokens_max - len(self.prompt)
+        asked = self.options.num_predict
+        return min(asked, room) if asked > 0 else room
+
+    def usage(self, now_ns: int) -> Usage:
+        first_ns = self.first_token_ns or now_ns
+        return Usage(
+            prompt_tokens=len(self.prompt),
+            cached_tokens=self.cached_tokens,
+            generated_tokens=len(self.generated),
+            prompt_ns=first_ns - self.received_ns,
+            decode_ns=now_ns - first_ns,
+        )

@@ -1,0 +1,40 @@
+"""Stop strings over streamed text: what may be shown now, what must be held back. Pure."""
+
+from collections.abc import Iterable
+
+
+class StopMatcher:
+    """Releases text up to the first stop string and nothing that could still become part of one."""
+
+    def __init__(self, stops: Iterable[str]) -> None:
+        self._stops = tuple(stop for stop in stops if stop)
+        self._held = ""
+        self.stopped = False
+
+    def feed(self, text: str) -> str:
+        """The text that is safe to show after `text` arrived; sets `stopped` when a stop string was completed."""
+        if not self._stops:
+            return text
+        self._held += text
+        found = [index for stop in self._stops if (index := self._held.find(stop)) >= 0]
+        if found:
+            self.stopped = True
+            shown, self._held = self._held[: min(found)], ""
+            return shown
+        keep = self._possible_beginning()
+        shown, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
+        return shown
+
+    def flush(self) -> str:
+        """The held-back text, once the sequence has ended by itself."""
+        shown, self._held = self._held, ""
+        return shown
+
+    def _possible_beginning(self) -> int:
+        """Length of the longest end of the held text that a stop string begins with."""
+        longest = min(len(self._held), max(len(stop) for stop in self._stops) - 1)
+        for length in range(longest, 0, -1):
+            tail = self._held[-length:]
+            if any(stop.startswith(tail) for stop in self._stops):
+                return length
+        return 0

@@ -1,0 +1,273 @@
+"""Generations running on this worker: prompt to runner, steps to frames, and every way one can end."""
+
+import asyncio
+import itertools
+import time
+
+import msgspec
+import structlog
+from redis.exceptions import RedisError
+
+from services.worker import metrics
+from services.worker.chat_template.render import render, shared_prefix
+from services.worker.engine.sequence import (
+    NewSequence,
+    SequenceEvent,
+    SequenceFailed,
+    SequenceFinished,
+    TokensOut,
+)
+from services.worker.history import without_oldest_message
+from services.worker.outbox import Outbox
+from services.worker.residency.manager import Lease
+from services.worker.residency.resident import Resident
+from services.worker.runner.messages import StepDone
+from shared.clock import Clock
+from shared.errors import (
+    ContextLengthExceeded,
+    CorralError,
+    DeadlineExceeded,
+    InternalError,
+    RemoteError,
+    RunnerDied,
+)
+from shared.generation import (
+    ChatPrompt,
+    Delta,
+    DoneReason,
+    Event,
+    Failed,
+    Finished,
+    GenerationRequest,
+    LoadOnly,
+    RawPrompt,
+    RequestId,
+    Started,
+    Usage,
+)
+from shared.generation_queue import GenerationQueue, token_cost
+
+log = structlog.get_logger("corral.worker")
+
+
+class Active:
+    """One generation between its `started` and its last event."""
+
+    def __init__(self, request: GenerationRequest, resident: Resident) -> None:
+        self.request = request
+        self.resident = resident
+        self.task: asyncio.Task[None] | None = None
+        self.taken_ns = time.monotonic_ns()
+        self.admitted_ns = 0
+        self.token_ids: list[int] = []
+        self.dropped_messages_count = 0
+        self.ending: asyncio.Future[SequenceFinished] = asyncio.get_running_loop().create_future()
+
+
+class Generations:
+    """All generations of this worker, by the sequence id their runner knows them by."""
+
+    def __init__(self, queue: GenerationQueue, outbox: Outbox, clock: Clock, worker_id: str) -> None:
+        self._queue = queue
+        self._outbox = outbox
+        self._clock = clock
+        self._worker_id = worker_id
+        self._active: dict[int, Active] = {}
+        self._ids = itertools.count(1)
+
+    def start(self, request: GenerationRequest, resident: Resident, lease: Lease) -> "asyncio.Task[None]":
+        """Run the generation in a task of its own; the lease is released when it has ended."""
+        active = Active(request, resident)
+        sequence_id = next(self._ids)
+        self._active[sequence_id] = active
+        active.task = asyncio.create_task(self._run(sequence_id, active, lease))
+
+        def ended(_task: "asyncio.Task[None]") -> None:
+            self._active.pop(sequence_id, None)
+            lease.release()
+
+        active.task.add_done_callback(ended)
+        return active.task
+
+    def cancel(self, request_id: RequestId) -> None:
+        """End the generation without another word; its gateway does not listen any more."""
+        for active in self._active.values():
+            if active.request.request_id == request_id and active.task is not None:
+                active.task.cancel()
+
+    def cancel_all_of_missing(self, gateways: frozenset[str]) -> None:
+        """End what was asked for by gateways that are not among the living."""
+        for active in list(self._active.values()):
+            if active.request.gateway_id not in gateways and active.task is not None:
+                log.info("generation_orphaned", request_id=active.request.request_id)
+                active.task.cancel()
+
+    async def drain(self, deadline_s: float) -> None:
+        """Let everything end by itself for `deadline_s` seconds, then fail what is left."""
+        tasks = [active.task for active in self._active.values() if active.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=deadline_s)
+        self.fail_all(RunnerDied("the worker is shutting down"))
+        rest = [active.task for active in self._active.values() if active.task is not None]
+        if rest:
+            await asyncio.wait(rest, timeout=1.0)
+
+    def fail_all(self, error: CorralError, resident: Resident | None = None) -> None:
+        """Fail every generation, or every one on `resident`."""
+        for active in self._active.values():
+            if (resident is None or active.resident is resident) and not active.ending.done():
+                active.ending.set_exception(error)
+
+    def step_done(self, report: StepDone) -> None:
+        """Pass on what one engine step brought: one frame per gateway."""
+        outgoing: dict[str, list[Event]] = {}
+        for event in report.events:
+            active = self._active.get(event.sequence_id)
+            if active is None:
+                continue
+            if isinstance(event, TokensOut):
+                active.token_ids += event.token_ids
+                outgoing.setdefault(active.request.gateway_id, []).append(
+                    Delta(
+                        request_id=active.request.request_id,
+                        attempt=active.request.attempt,
+                        text=event.text,
+                        token_ids=event.token_ids,
+                    )
+                )
+            elif not active.ending.done():
+                _settle(active.ending, event)
+        for gateway_id, events in outgoing.items():
+            self._outbox.put(gateway_id, events)
+
+    async def refuse(self, request: GenerationRequest, error: CorralError) -> None:
+        """End a generation that was taken but cannot run."""
+        self._say(request, _failed(request, error))
+        metrics.GENERATIONS.labels(error.code).inc()
+        await self._forget(request, Usage())
+
+    async def _run(self, sequence_id: int, active: Active, lease: Lease) -> None:
+        request = active.request
+        usage = Usage()
+        self._say(
+            request,
+            Started(request_id=request.request_id, attempt=request.attempt, worker_id=self._worker_id),
+        )
+        outcome = "cancelled"
+        try:
+            finished = await self._finished(sequence_id, active, lease)
+            usage, outcome = finished.usage, finished.reason.value
+            self._say(request, finished)
+        except CorralError as error:
+            outcome = error.code
+            self._say(request, _failed(request, error))
+        except Exception:
+            outcome = "internal"
+            log.exception("generation_failed", request_id=request.request_id)
+            self._say(request, _failed(request, InternalError("internal error; the worker's log has the details")))
+        finally:
+            if not active.ending.done():
+                lease.runner.cancel(sequence_id)
+            self._count(request, usage, outcome)
+            await self._forget(request, usage)
+
+    async def _finished(self, sequence_id: int, active: Active, lease: Lease) -> Finished:
+        """Run the generation to its end.
+
+        Raises: CorralError, whatever went wrong.
+        """
+        request = active.request
+        if request.deadline_unix_ms <= self._clock.unix_ms():
+            raise DeadlineExceeded("the request waited longer than its deadline allows")
+        if isinstance(request.prompt, LoadOnly):
+            return self._ended(active, DoneReason.LOAD, Usage(), ())
+        prompt = request.prompt
+        while True:
+            lease.runner.admit(self._sequence(sequence_id, request, prompt, active.resident))
+            active.admitted_ns = time.monotonic_ns()
+            try:
+                done = await active.ending
+                return self._ended(active, done.reason, done.usage, done.prompt_token_ids)
+            except RemoteError as error:
+                shorter = None
+                if error.code == ContextLengthExceeded.code and request.truncate and isinstance(prompt, ChatPrompt):
+                    shorter = without_oldest_message(prompt)
+                if shorter is None:
+                    raise
+                prompt = shorter
+                active.dropped_messages_count += 1
+                active.ending = asyncio.get_running_loop().create_future()
+
+    def _sequence(
+        self, sequence_id: int, request: GenerationRequest, prompt: ChatPrompt | RawPrompt, resident: Resident
+    ) -> NewSequence:
+        opened = resident.opened
+        assert opened is not None
+        if isinstance(prompt, RawPrompt):
+            return NewSequence(
+                sequence_id=sequence_id, prompt=prompt.text, tenant=request.tenant, options=request.options
+            )
+        source, bos, eos = opened.chat_template, opened.bos_text, opened.eos_text
+        text = render(prompt, jinja_source=source, bos_token=bos, eos_token=eos)
+        return NewSequence(
+            sequence_id=sequence_id,
+            prompt=text,
+            context=prompt.context,
+            shared_prefix=shared_prefix(
+                prompt,
+                text,
+                model_template=resident.entry.template,
+                jinja_source=source,
+                bos_token=bos,
+                eos_token=eos,
+            ),
+            tenant=request.tenant,
+            options=request.options,
+        )
+
+    def _ended(self, active: Active, reason: DoneReason, usage: Usage, prompt_token_ids: tuple[int, ...]) -> Finished:
+        request = active.request
+        opened = active.resident.opened
+        load_ns = (active.admitted_ns or time.monotonic_ns()) - active.taken_ns
+        if not active.resident.load_reported and opened is not None:
+            active.resident.load_reported = True
+            load_ns += round(opened.load_s * 1e9)
+        return Finished(
+            request_id=request.request_id,
+            attempt=request.attempt,
+            reason=reason,
+            usage=msgspec.structs.replace(usage, load_ns=load_ns),
+            context=(*prompt_token_ids, *active.token_ids) if request.want_context else (),
+            dropped_messages_count=active.dropped_messages_count,
+        )
+
+    def _say(self, request: GenerationRequest, event: Event) -> None:
+        self._outbox.put(request.gateway_id, [event])
+
+    @staticmethod
+    def _count(request: GenerationRequest, usage: Usage, outcome: str) -> None:
+        metrics.GENERATIONS.labels(outcome).inc()
+        metrics.PROMPT_TOKENS.labels("cached").inc(usage.cached_tokens)
+        metrics.PROMPT_TOKENS.labels("computed").inc(usage.prompt_tokens - usage.cached_tokens)
+        metrics.GENERATED_TOKENS.labels(request.model).inc(usage.generated_tokens)
+
+    async def _forget(self, request: GenerationRequest, usage: Usage) -> None:
+        """Remove the job and charge its user for the tokens computed."""
+        tokens = usage.prompt_tokens - usage.cached_tokens + usage.generated_tokens
+        try:
+            await self._queue.finish(request, cost=token_cost(tokens, request.weight))
+        except (RedisError, OSError) as cause:
+            # The job's TTL removes it.
+            log.warning("job_not_removed", request_id=request.request_id, cause=str(cause))
+
+
+def _failed(request: GenerationRequest, error: CorralError) -> Failed:
+    return Failed(request_id=request.request_id, attempt=request.attempt, error=error.info())
+
+
+def _settle(ending: "asyncio.Future[SequenceFinished]", event: SequenceEvent) -> None:
+    match event:
+        case SequenceFinished():
+            ending.set_result(event)
+        case SequenceFailed(_, error):
+            ending.set_exception(RemoteError(error))

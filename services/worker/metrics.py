@@ -1,0 +1,15 @@
+"""Every metric of the worker, declared once."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from shared.metrics import LOAD_BUCKETS_S
+
+PROMPT_TOKENS = Counter("corral_worker_prompt_tokens", "Prompt tokens by where they came from.", ["source"])
+GENERATED_TOKENS = Counter("corral_worker_generated_tokens", "Tokens generated.", ["model"])
+GENERATIONS = Counter("corral_worker_generations", "Generations by how they ended.", ["outcome"])
+SLOTS_IN_USE = Gauge("corral_worker_slots_in_use", "Slots occupied by running generations.")
+MODEL_LOAD_SECONDS = Histogram(
+    "corral_worker_model_load_seconds", "Time to make a model resident.", ["outcome"], buckets=LOAD_BUCKETS_S
+)
+EVICTIONS = Counter("corral_worker_evictions", "Models unloaded, by reason.", ["reason"])
+RUNNER_EXITS = Counter("corral_worker_runner_exits", "Runner processes that died by themselves.")

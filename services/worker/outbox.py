@@ -1,0 +1,77 @@
+"""Events on their way to the gateways: what piles up while Redis is busy leaves as one frame."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from shared import frames
+from shared.generation import Event
+
+log = structlog.get_logger("corral.worker")
+
+EXPIRE_EVERY_S: Final = 1.0
+RETRY_S: Final = 0.5
+EVENTS_MAX: Final = 100_000
+"""Beyond this many unsent events of a gateway (Redis is long gone) its events are dropped; it has given up as well."""
+
+
+class Outbox:
+    """Collects events per gateway; `run` sends them in order."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._pending: dict[str, list[Event]] = defaultdict(list)
+        self._filled = asyncio.Event()
+        self._expire_due_s: dict[str, float] = {}
+
+    def put(self, gateway_id: str, events: Iterable[Event]) -> None:
+        pending = self._pending[gateway_id]
+        pending.extend(events)
+        if len(pending) > EVENTS_MAX:
+            log.error("frames_dropped", gateway_id=gateway_id, events_count=len(pending))
+            pending.clear()
+        self._filled.set()
+
+    async def run(self) -> None:
+        """Send until cancelled; Redis may come and go."""
+        while True:
+            await self._filled.wait()
+            try:
+                await self.flush()
+            except (RedisError, OSError) as cause:
+                log.warning("frames_delayed", cause=str(cause))
+                self._filled.set()
+                await asyncio.sleep(RETRY_S)
+
+    async def flush(self) -> None:
+        """Send everything there is now.
+
+        Raises: RedisError, OSError (what was not sent stays).
+        """
+        self._filled.clear()
+        while self._pending:
+            gateway_id = next(iter(self._pending))
+            events = self._pending.pop(gateway_id)
+            try:
+                await frames.append(self._redis, gateway_id, events, expire=self._expire_is_due(gateway_id))
+            except BaseException:
+                self._pending[gateway_id] = events + self._pending.pop(gateway_id, [])
+                raise
+
+    async def close(self) -> None:
+        """Send the rest, if Redis lets us."""
+        with contextlib.suppress(RedisError, OSError):
+            await self.flush()
+
+    def _expire_is_due(self, gateway_id: str) -> bool:
+        now_s = asyncio.get_running_loop().time()
+        if self._expire_due_s.get(gateway_id, 0.0) > now_s:
+            return False
+        self._expire_due_s[gateway_id] = now_s + EXPIRE_EVERY_S
+        return True

@@ -1,0 +1,40 @@
+"""How many bytes a model takes, from its GGUF's figures; and how many this machine has."""
+
+from pathlib import Path
+from typing import Final
+
+from shared.model_index import ModelEntry
+
+COMPUTE_BYTES: Final = 192 << 20
+"""A runner's own memory and llama.cpp's compute buffers at the default batch size."""
+
+MEMORY_SHARE: Final = 0.8
+"""Of the machine's memory, what models may take when nothing else is configured."""
+
+
+def model_bytes(entry: ModelEntry, *, context_tokens: int, slots_count: int) -> int:
+    """Weights, keys and values of every slot's whole context, and compute buffers."""
+    return entry.weights_bytes + entry.kv_bytes_per_token * context_tokens * slots_count + COMPUTE_BYTES
+
+
+def context_tokens_fitting(entry: ModelEntry, *, slots_count: int, memory_bytes: int) -> int:
+    """The largest context a slot can have within `memory_bytes`, no more than the model was trained for."""
+    room = memory_bytes - entry.weights_bytes - COMPUTE_BYTES
+    if entry.kv_bytes_per_token == 0:
+        return entry.context_length
+    return max(0, min(entry.context_length, room // (entry.kv_bytes_per_token * slots_count)))
+
+
+def memory_bytes_available() -> int:
+    """This machine's memory, or the container's where that is less.
+
+    Source: proc(5) meminfo, cgroup v2 memory.max.
+    """
+    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+        if line.startswith("MemTotal:"):
+            total = int(line.split()[1]) * 1024
+            break
+    limit = Path("/sys/fs/cgroup/memory.max")
+    if limit.exists() and (text := limit.read_text(encoding="ascii").strip()).isdigit():
+        total = min(total, int(text))
+    return total

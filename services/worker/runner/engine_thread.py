@@ -1,0 +1,80 @@
+"""The runner's main thread: turn commands into engine calls and steps into reports, until the pipe closes."""
+
+import queue
+import socket
+import time
+
+from services.worker.engine.loop import Engine
+from services.worker.engine.scheduler import PrefillPace
+from services.worker.engine.sequence import NewSequence
+from services.worker.llama.model import LlamaBackend, LlamaParams
+from services.worker.runner.messages import Cancel, Command, Open, Opened, OpenFailed, SetThreads, StepDone, packed
+from shared.errors import CorralError
+
+PREFILL_TOKENS_MIN = 16
+
+
+def open_model(command: Open) -> LlamaBackend:
+    """Raises: ModelLoadFailed."""
+    return LlamaBackend(
+        LlamaParams(
+            path=command.path,
+            n_ctx_seq=command.n_ctx_seq,
+            n_seq_max=command.n_seq_max,
+            n_batch=command.n_batch,
+            n_threads=command.n_threads,
+            n_gpu_layers=command.n_gpu_layers,
+            main_gpu=command.main_gpu,
+            use_mmap=command.use_mmap,
+            flash_attn=command.flash_attn,
+            kv_unified=command.kv_unified,
+        )
+    )
+
+
+def run(command: Open, inbox: "queue.SimpleQueue[Command]", pipe: socket.socket) -> None:
+    """Open the model, then serve commands for ever; the reading thread ends the process when the worker is gone."""
+    started_s = time.monotonic()
+    try:
+        backend = open_model(command)
+    except CorralError as error:
+        pipe.sendall(packed(OpenFailed(error.info())))
+        return
+    context_tokens_max = min(command.n_ctx_seq_max, backend.n_ctx_train)
+    engine = Engine(
+        backend,
+        batch_tokens_max=command.n_batch,
+        context_tokens_default=min(command.n_ctx_seq, context_tokens_max),
+        context_tokens_max=context_tokens_max,
+        pace=PrefillPace(target_s=command.step_target_s, tokens_min=PREFILL_TOKENS_MIN, tokens_max=command.n_batch),
+    )
+    pipe.sendall(
+        packed(
+            Opened(
+                chat_template=backend.chat_template,
+                bos_text=backend.vocabulary.bos_text,
+                eos_text=backend.vocabulary.eos_text,
+                context_tokens=backend.context_tokens,
+                load_s=time.monotonic() - started_s,
+            )
+        )
+    )
+    while True:
+        _obey(engine, backend, inbox)
+        events = engine.step()
+        if events:
+            pipe.sendall(packed(StepDone(events=events, context_tokens=backend.context_tokens)))
+
+
+def _obey(engine: Engine, backend: LlamaBackend, inbox: "queue.SimpleQueue[Command]") -> None:
+    """Carry out all waiting commands; wait for one when there is nothing else to do."""
+    while not engine.busy or not inbox.empty():
+        match inbox.get():
+            case NewSequence() as new:
+                engine.submit(new)
+            case Cancel(sequence_id):
+                engine.cancel(sequence_id)
+            case SetThreads(n_threads):
+                backend.set_threads(n_threads)
+            case Open():
+                raise AssertionError("a runner opens one model in its life")

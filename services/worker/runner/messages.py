@@ -1,0 +1,79 @@
+"""What the worker and its runner say to each other over a socket pair: length-prefixed msgpack."""
+
+import struct
+from typing import Final
+
+import msgspec
+
+from services.worker.engine.sequence import NewSequence, SequenceEvent
+from shared.errors import ErrorInfo
+
+LENGTH: Final = struct.Struct("<I")
+MESSAGE_BYTES_MAX: Final = 1 << 30
+
+
+class Open(msgspec.Struct, frozen=True, kw_only=True, tag="open"):
+    """The first command: which model to open and how. Field names and units are llama.cpp's where they are its own.
+
+    `n_ctx_seq_max` limits how far the context may grow on request; `step_target_s` is the time a step with decoding
+    sequences should take when prompts are computed beside them.
+    """
+
+    path: str
+    n_ctx_seq: int
+    n_ctx_seq_max: int
+    n_seq_max: int
+    n_batch: int
+    n_threads: int
+    n_gpu_layers: int
+    main_gpu: int
+    use_mmap: bool
+    flash_attn: bool
+    kv_unified: bool
+    step_target_s: float
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
+    sequence_id: int
+
+
+class SetThreads(msgspec.Struct, frozen=True, tag="threads"):
+    n_threads: int
+
+
+Command = Open | NewSequence | Cancel | SetThreads
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened"):
+    """The model is ready. Template and token texts are what the worker needs to write prompts."""
+
+    chat_template: str | None
+    bos_text: str
+    eos_text: str
+    context_tokens: int
+    load_s: float
+
+
+class OpenFailed(msgspec.Struct, frozen=True, tag="open_failed"):
+    error: ErrorInfo
+
+
+class StepDone(msgspec.Struct, frozen=True, kw_only=True, tag="step"):
+    """What one engine step brought; `context_tokens` is the room of a slot, which may have grown."""
+
+    events: list[SequenceEvent]
+    context_tokens: int
+
+
+Report = Opened | OpenFailed | StepDone
+
+_encode = msgspec.msgpack.Encoder().encode
+command_decoder: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
+report_decoder: msgspec.msgpack.Decoder[Report] = msgspec.msgpack.Decoder(Report)
+
+
+def packed(message: Command | Report) -> bytes:
+    """The message with its length in front."""
+    body = _encode(message)
+    assert len(body) <= MESSAGE_BYTES_MAX
+    return LENGTH.pack(len(body)) + body
