@@ -62,6 +62,7 @@ class GenerationQueue:
                 depth_max,
                 request.weights,
                 request.model,
+                request.attempt,
             ],
         )  # fmt: skip
         if position < 0:
@@ -108,7 +109,9 @@ class GenerationQueue:
 
     async def finish(self, request: GenerationRequest, *, cost: int) -> None:
         """Forget the job and correct its user's finish tag to `cost`."""
-        await self._finish(keys=[keys.job(request.request_id), keys.fair(request.weights)], args=[cost])
+        await self._finish(
+            keys=[keys.job(request.request_id), keys.fair(request.weights)], args=[cost, request.attempt]
+        )
 
     async def cancel(self, request_id: RequestId, weights: Digest) -> None:
         """Withdraw a job in whatever state it is; harmless when it is already gone."""

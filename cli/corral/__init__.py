@@ -1,0 +1,1 @@
+"""Command line of Corral: talks to a cluster over HTTP, and starts a local one."""

@@ -18,9 +18,9 @@ RETRY_S: Final = 0.5
 
 
 class CancelReader:
-    """Follows the worker's cancel stream and calls `on_cancel` for each request in it."""
+    """Follows the worker's cancel stream and calls `on_cancel` with each request and attempt in it."""
 
-    def __init__(self, redis: Redis, worker_id: str, on_cancel: Callable[[RequestId], None]) -> None:
+    def __init__(self, redis: Redis, worker_id: str, on_cancel: Callable[[RequestId, int], None]) -> None:
         self._redis = redis
         self._key = keys.cancels(worker_id)
         self._on_cancel = on_cancel
@@ -39,4 +39,4 @@ class CancelReader:
         for _, entries in reply or ():
             for entry_id, fields in entries:
                 self._position = entry_id
-                self._on_cancel(RequestId(fields[b"request"].decode()))
+                self._on_cancel(RequestId(fields[b"request"].decode()), int(fields[b"attempt"]))

@@ -89,10 +89,11 @@ class Generations:
         active.task.add_done_callback(ended)
         return active.task
 
-    def cancel(self, request_id: RequestId) -> None:
-        """End the generation without another word; its gateway does not listen any more."""
+    def cancel(self, request_id: RequestId, attempt: int) -> None:
+        """End that attempt of the generation without another word; its gateway does not listen any more."""
         for active in self._active.values():
-            if active.request.request_id == request_id and active.task is not None:
+            is_meant = (active.request.request_id, active.request.attempt) == (request_id, attempt)
+            if is_meant and active.task is not None:
                 active.task.cancel()
 
     def cancel_all_of_missing(self, gateways: frozenset[str]) -> None:

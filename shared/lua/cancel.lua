@@ -2,11 +2,11 @@
 -- KEYS: queue, job
 -- ARGV: request, prefix of cancel streams
 -- Waiting: it leaves the queue. Running: its worker is told. Popped but not claimed: the claim will find nothing.
-local owner = redis.call('HGET', KEYS[2], 'owner')
+local job = redis.call('HMGET', KEYS[2], 'owner', 'attempt')
 redis.call('ZREM', KEYS[1], ARGV[1])
 redis.call('DEL', KEYS[2])
-if owner then
-  local stream = ARGV[2] .. owner
-  redis.call('XADD', stream, 'MAXLEN', '~', '10000', '*', 'request', ARGV[1])
+if job[1] then
+  local stream = ARGV[2] .. job[1]
+  redis.call('XADD', stream, 'MAXLEN', '~', '10000', '*', 'request', ARGV[1], 'attempt', job[2])
   redis.call('PEXPIRE', stream, 60000)
 end

@@ -14,15 +14,23 @@ _PROBES: Final = ("a", "b")
 """Two user messages whose renderings part exactly where a user's words begin."""
 
 
-def render(prompt: ChatPrompt, *, jinja_source: str | None, bos_token: str, eos_token: str) -> str:
+def render(
+    prompt: ChatPrompt,
+    *,
+    jinja_source: str | None,
+    bos_token: str,
+    eos_token: str,
+    model_template: str | None = None,
+) -> str:
     """The prompt's messages as the model expects them, ending where its answer begins.
 
-    The prompt's Go template comes first, then the model file's Jinja template; a model with neither gets the bare
-    text, as from Ollama's default template `{{ .Prompt }}`.
+    The request's own Go template comes first, then the model's (its TEMPLATE), then the model file's Jinja template; a
+    model with none gets the bare text, as from Ollama's default template `{{ .Prompt }}`.
     Raises: ParameterInvalid when the template is broken, refuses the conversation or does too much.
     """
-    if prompt.template is not None:
-        return render_ollama_template(prompt.template, prompt.messages)
+    go_template = model_template if prompt.template is None else prompt.template
+    if go_template is not None:
+        return render_ollama_template(go_template, prompt.messages)
     if jinja_source is not None:
         return render_jinja(jinja_source, prompt.messages, bos_token=bos_token, eos_token=eos_token)
     return render_ollama_template(DEFAULT_TEMPLATE, prompt.messages)
@@ -32,16 +40,16 @@ def shared_prefix(
     prompt: ChatPrompt,
     rendered: str,
     *,
-    model_template: str | None,
     jinja_source: str | None,
     bos_token: str,
     eos_token: str,
+    model_template: str | None = None,
 ) -> str:
     """How much of `rendered` may be cached for every tenant, because the model alone determines it.
 
     That is what two conversations have in common which differ in the user's words only, as far as `rendered` agrees:
     always a prefix of one text that depends on the model and not on the request. A template that came with the
-    request instead of the model (`model_template`) shares nothing.
+    request shares nothing, unless it is the model's.
     """
     if prompt.template is not None and prompt.template != model_template:
         return ""
@@ -49,10 +57,11 @@ def shared_prefix(
     try:
         renderings = [
             render(
-                ChatPrompt(messages=(*model_messages, Message(role="user", content=word)), template=prompt.template),
+                ChatPrompt(messages=(*model_messages, Message(role="user", content=word))),
                 jinja_source=jinja_source,
                 bos_token=bos_token,
                 eos_token=eos_token,
+                model_template=model_template,
             )
             for word in _PROBES
         ]

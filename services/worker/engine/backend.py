@@ -17,7 +17,10 @@ class DecodeFailed(Exception):
 
 
 class Vocabulary(Protocol):
-    """Text to tokens and back."""
+    """Text to tokens and back. Token ids run from 0 to `tokens_count` - 1."""
+
+    @property
+    def tokens_count(self) -> int: ...
 
     def tokenize(self, text: str, *, add_special: bool) -> list[int]:
         """Tokens of `text`, special tokens in it recognised; `add_special` adds the model's BOS where it wants one."""

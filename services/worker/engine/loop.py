@@ -20,7 +20,7 @@ from services.worker.engine.sequence import (
     TokensOut,
 )
 from services.worker.engine.slots import Candidate, Slot, choose, reusable_tokens
-from shared.errors import ContextLengthExceeded, CorralError, RunnerDied
+from shared.errors import ContextLengthExceeded, CorralError, ParameterInvalid, RunnerDied
 from shared.generation import DoneReason
 
 
@@ -60,7 +60,12 @@ class Engine:
     def submit(self, new: NewSequence) -> None:
         """Queue a sequence; one that can never fit fails in the next step's events."""
         received_ns = self._now_ns()
-        tokenize = self._backend.vocabulary.tokenize
+        vocabulary = self._backend.vocabulary
+        tokenize = vocabulary.tokenize
+        if any(not 0 <= token < vocabulary.tokens_count for token in new.context):
+            # A client's own numbers: one unknown token would fail everybody's batch.
+            self._fail(new.sequence_id, ParameterInvalid("invalid context: it holds tokens this model does not have"))
+            return
         prompt = [*new.context, *tokenize(new.prompt, add_special=not new.context)]
         tokens_max = min(new.options.num_ctx or self._context_tokens_default, self._context_tokens_max)
         if not prompt or len(prompt) >= tokens_max:

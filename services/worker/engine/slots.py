@@ -75,9 +75,10 @@ def choose(candidates: Seq[Candidate]) -> Choice | None:
     in_place = best.free and (not others or 2 * best.reusable_tokens >= best.held_tokens)
     if best.reusable_tokens and in_place:
         return Choice(slot=best.index, source=best.index, reused_tokens=best.reusable_tokens)
-    target = _cheapest(others or free, _busy(candidates))
-    if best.reusable_tokens >= COPY_TOKENS_MIN and target.index != best.index:
+    if best.reusable_tokens >= COPY_TOKENS_MIN:
+        target = _cheapest(others, _busy(candidates))
         return Choice(slot=target.index, source=best.index, reused_tokens=best.reusable_tokens)
+    target = _cheapest(free, _busy(candidates))
     return Choice(slot=target.index, source=target.index, reused_tokens=target.reusable_tokens)
 
 

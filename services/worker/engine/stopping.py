@@ -16,10 +16,11 @@ class StopMatcher:
         if not self._stops:
             return text
         self._held += text
-        found = [index for stop in self._stops if (index := self._held.find(stop)) >= 0]
+        # The one completed first wins, so that the answer does not depend on how the text was cut into pieces.
+        found = [(index + len(stop), index) for stop in self._stops if (index := self._held.find(stop)) >= 0]
         if found:
             self.stopped = True
-            shown, self._held = self._held[: min(found)], ""
+            shown, self._held = self._held[: min(found)[1]], ""
             return shown
         keep = self._possible_beginning()
         shown, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]

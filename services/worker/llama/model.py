@@ -35,6 +35,7 @@ class LlamaVocabulary:
 
     def __init__(self, vocab: Any) -> None:
         self._vocab = vocab
+        self.tokens_count = int(lib.llama_vocab_n_tokens(vocab))
         self._bos = lib.llama_vocab_bos(vocab)
         self._adds_bos = bool(lib.llama_vocab_get_add_bos(vocab))
         self.bos_text = bindings.token_text(vocab, self._bos)
@@ -68,7 +69,6 @@ class LlamaBackend:
         self._model = self._open_model(params)
         vocab = lib.llama_model_get_vocab(self._model)
         self.vocabulary = LlamaVocabulary(vocab)
-        self._n_vocab = lib.llama_vocab_n_tokens(vocab)
         self.slots_count = params.n_seq_max
         self.n_ctx_train = int(lib.llama_model_n_ctx_train(self._model))
         self.chat_template = bindings.metadata(self._model, "tokenizer.chat_template")
@@ -112,7 +112,7 @@ class LlamaBackend:
         bindings.decode(self._ctx, self._batch.fill(runs))
 
     def sampler(self, options: Options, history: Seq[int]) -> GreedySampler | ChainSampler:
-        return new_sampler(self._ctx, options, history, n_vocab=self._n_vocab, n_ctx=self.context_tokens)
+        return new_sampler(self._ctx, options, history, n_vocab=self.vocabulary.tokens_count, n_ctx=self.context_tokens)
 
     def copy(self, source: int, target: int) -> None:
         lib.llama_memory_seq_rm(self._memory, target, -1, -1)

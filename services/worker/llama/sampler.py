@@ -59,7 +59,8 @@ def new_sampler(
         return GreedySampler(ctx, n_vocab)
     chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
     if has_penalties(options):
-        last_n = n_ctx if options.repeat_last_n < 0 else options.repeat_last_n
+        # llama.cpp allocates the whole window, so a client's number must not exceed what there can be.
+        last_n = n_ctx if options.repeat_last_n < 0 else min(options.repeat_last_n, n_ctx)
         lib.llama_sampler_chain_add(
             chain,
             lib.llama_sampler_init_penalties(

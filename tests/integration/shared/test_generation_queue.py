@@ -1,5 +1,6 @@
 """The fair queue on a real server."""
 
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
@@ -88,7 +89,7 @@ async def test_cancelling_a_running_job_tells_its_worker(queue: GenerationQueue,
     assert await taken(queue) == "one"
     await queue.cancel(RequestId("one"), WEIGHTS)
     entries = await redis.xrange(keys.cancels("worker-1"))
-    assert [fields for _, fields in entries] == [{b"request": b"one"}]
+    assert [fields for _, fields in entries] == [{b"request": b"one", b"attempt": b"1"}]
 
 
 async def test_a_job_whose_gateway_is_gone_is_not_given_out(queue: GenerationQueue, redis: Redis) -> None:
@@ -104,6 +105,21 @@ async def test_finishing_charges_the_real_cost(queue: GenerationQueue, redis: Re
     await queue.finish(job, cost=700)
     assert (await pending(redis.hgetall(keys.fair(WEIGHTS))))[b"user:ann"] == b"700"
     assert await redis.exists(keys.job("one")) == 0
+
+
+async def test_an_earlier_attempt_can_neither_end_nor_stop_a_later_one(queue: GenerationQueue, redis: Redis) -> None:
+    await submit(queue, "one")
+    first = await queue.take_now(WEIGHTS, "worker-1")
+    assert first is not None
+    second = msgspec.structs.replace(first, attempt=2)
+    await queue.submit(second, cost=1, depth_max=10, now_unix_ms=NOW_MS)
+    await queue.finish(first, cost=1)
+    assert await redis.exists(keys.job("one")) == 1
+    assert await queue.take_now(WEIGHTS, "worker-2") == second
+    await queue.cancel(RequestId("one"), WEIGHTS)
+    assert await redis.exists(keys.cancels("worker-1")) == 0
+    entries = await redis.xrange(keys.cancels("worker-2"))
+    assert [fields for _, fields in entries] == [{b"request": b"one", b"attempt": b"2"}]
 
 
 async def test_demand_names_models_with_waiting_jobs_only(queue: GenerationQueue) -> None:

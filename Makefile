@@ -1,0 +1,47 @@
+# Everything a person or CI does here. `make up` and `make test` need Python 3.11+, a C++ compiler and make.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+BIN := .venv/bin
+PYTEST_ARGS ?=
+
+.PHONY: help setup up check test e2e bench lock clean
+
+help:
+	@echo "make up      install what is missing and start a cluster on this machine"
+	@echo "make test    install what is missing, then the linters and every test"
+	@echo "make setup   only install"
+	@echo "make check   only the linters and the type checker"
+	@echo "make e2e     only the tests with a real model"
+	@echo "make bench   measure"
+	@echo "make lock    pin the newest libraries that pyproject.toml allows"
+	@echo "make clean   remove what was built"
+
+setup:
+	@test -n "$(PYTHON)" || { echo "Error: no Python 3.11 or newer found; try make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -m tools.setup_env
+
+up: setup
+	@exec $(BIN)/corral up
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+e2e: setup
+	$(BIN)/pytest tests/e2e $(PYTEST_ARGS)
+
+bench: setup
+	$(BIN)/python -m bench
+
+lock: setup
+	$(BIN)/python -m tools.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist cli/build cli/dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

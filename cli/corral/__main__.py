@@ -1,0 +1,56 @@
+"""Entry point of `corral`: reads the arguments and the environment, runs one command, words its failure."""
+
+import argparse
+import importlib.metadata
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from corral import up
+from corral.client import Client, base_url
+from corral.commands import create, keys, models, run, running, show
+from corral.errors import CliError
+
+INTERRUPTED: Final = 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="corral",
+        description="Serve local language models to a team.",
+        epilog="CORRAL_HOST says where the cluster is (http://127.0.0.1:11434), CORRAL_API_KEY who is asking.",
+    )
+    version = importlib.metadata.version("corral")
+    top.add_argument("--version", "-v", action="version", version=f"corral version is {version}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    starting = commands.add_parser("up", help="start a cluster on this machine and stay until Ctrl-C")
+    starting.add_argument("--no-prompt", action="store_true", help="do not ask the bundled model a first question")
+    starting.set_defaults(run=None)
+    for module in (run, models, running, show, create, keys):
+        module.add_parsers(commands)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    try:
+        if arguments.run is None:
+            return up.main(os.environ, ask=not arguments.no_prompt)
+        with Client(base_url(os.environ), os.environ.get("CORRAL_API_KEY", "")) as client:
+            arguments.run(arguments, client)
+    except CliError as failure:
+        print(f"Error: {failure}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader of our output left; pointing stdout at nothing keeps Python's own flush quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""`show`: what a model is made of."""
+
+import argparse
+from collections.abc import Iterator
+
+from corral.client import Client, Json
+from corral.commands.parsers import Subparsers
+from corral.errors import CliError
+from corral.format import table
+
+Rows = list[tuple[str, ...]]
+
+PARTS = ("license", "modelfile", "parameters", "system", "template")
+TEXT_LINES_SHOWN = 2
+
+
+def add_parsers(commands: Subparsers) -> None:
+    showing = commands.add_parser("show", help="show what a model is made of")
+    showing.add_argument("model")
+    part = showing.add_mutually_exclusive_group()
+    for name in PARTS:
+        part.add_argument(f"--{name}", dest="part", action="store_const", const=name, help=f"only the {name}")
+    showing.set_defaults(run=show_model)
+
+
+def show_model(arguments: argparse.Namespace, client: Client) -> None:
+    reply = client.call("POST", "/api/show", {"model": arguments.model})
+    if arguments.part:
+        text = reply.get(arguments.part)
+        if not text:
+            raise CliError(f"model '{arguments.model}' has no {arguments.part}")
+        print(text)
+        return
+    print(render(reply), end="")
+
+
+def render(reply: Json) -> str:
+    """The sections that have content, each followed by an empty line."""
+    return "".join(f"  {title}\n{table(rows, indent=4)}\n\n" for title, rows in sections(reply) if rows)
+
+
+def sections(reply: Json) -> Iterator[tuple[str, Rows]]:
+    yield "Model", model_rows(reply)
+    yield "Capabilities", [(name,) for name in reply.get("capabilities") or ()]
+    yield "Projector", [(key, str(value)) for key, value in (reply.get("projector_info") or {}).items()]
+    yield "Parameters", parameter_rows(reply.get("parameters") or "")
+    yield "System", excerpt(reply.get("system") or "")
+    yield "License", excerpt(reply.get("license") or "")
+
+
+def model_rows(reply: Json) -> Rows:
+    info: Json = reply.get("model_info") or {}
+    details: Json = reply.get("details") or {}
+    architecture = info.get("general.architecture") or details.get("family")
+    rows = (
+        ("architecture", architecture),
+        ("parameters", details.get("parameter_size")),
+        ("context length", info.get(f"{architecture}.context_length")),
+        ("embedding length", info.get(f"{architecture}.embedding_length")),
+        ("quantization", details.get("quantization_level")),
+        ("requires", reply.get("requires")),
+    )
+    return [(name, str(value)) for name, value in rows if value]
+
+
+def parameter_rows(text: str) -> Rows:
+    """The lines of the reply's text, each a name and a value."""
+    pairs = (line.split(maxsplit=1) for line in text.splitlines() if line.strip())
+    return [(pair[0], pair[1].strip() if len(pair) > 1 else "") for pair in pairs]
+
+
+def excerpt(text: str) -> Rows:
+    """The first lines that are not empty, and an ellipsis where there are more."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    shown = [(line,) for line in lines[:TEXT_LINES_SHOWN]]
+    return [*shown, ("...",)] if len(lines) > TEXT_LINES_SHOWN else [*shown]

@@ -1,0 +1,195 @@
+"""Composition root of the gateway: builds the parts, wires them, owns their lifetimes. No logic."""
+
+import contextlib
+import dataclasses
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from typing import Final
+
+import aiohttp
+from aiohttp import web
+from arq import ArqRedis
+from redis.asyncio import Redis
+
+from services.gateway.access import Access, KeyStore, is_loopback, start_problem
+from services.gateway.admission import Limits
+from services.gateway.cluster_view import ClusterView
+from services.gateway.dispatch import Dispatcher
+from services.gateway.frame_reader import FrameReader
+from services.gateway.generation_requests import GenerationRequests
+from services.gateway.handlers import cors, root, serving
+from services.gateway.handlers.keys import Keys
+from services.gateway.handlers.models import Models
+from services.gateway.handlers.ollama_generation import OllamaGeneration
+from services.gateway.handlers.openai_chat import OpenAiChat
+from services.gateway.handlers.ps import Ps
+from services.gateway.handlers.v1_models import V1Models
+from services.gateway.heartbeat import Heartbeat
+from services.gateway.leader import Leader
+from services.gateway.redis_guard import redis_guard
+from services.gateway.settings import Settings
+from services.gateway.unloading import Unloader
+from services.gateway.watchdog import Watchdog, WatchLimits
+from shared import control_jobs, redis_client
+from shared.background import running
+from shared.clock import SystemClock
+from shared.cluster_state import GatewayState, WorkerState
+from shared.errors import Unavailable
+from shared.generation_queue import GenerationQueue
+from shared.leases import LEASE_S, Roster
+from shared.model_index import ModelIndex
+from shared.web import IsReady, add_ops_routes, serve
+
+# A registry that cannot be reached is known at once; one that works on a model may be silent for long.
+REGISTRY_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=5.0)
+
+
+class StartRefused(Exception):
+    """The settings must not be used; the message says what to change."""
+
+
+async def run(settings: Settings) -> None:
+    """Serve until told to stop.
+
+    Raises: StartRefused.
+    """
+    async with gateway(settings) as app:
+        await serve(app, host=settings.host, port=settings.port, drain_s=settings.drain_s)
+
+
+@contextlib.asynccontextmanager
+async def gateway(settings: Settings) -> AsyncIterator[web.Application]:
+    """The application, connected and announced to the cluster for the length of the block.
+
+    Raises: StartRefused, Unavailable (no Redis).
+    """
+    redis = redis_client.connect(settings.redis_url)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(redis.aclose)
+        async with redis_guard(settings.redis_wait_s):
+            _check(settings, keys_count=await KeyStore(redis, SystemClock()).count())
+        arq_pool = await control_jobs.connect(settings.redis_url)
+        stack.push_async_callback(arq_pool.aclose)
+        session = aiohttp.ClientSession(timeout=REGISTRY_TIMEOUT, auto_decompress=False)
+        await stack.enter_async_context(session)
+        parts = _wired(settings, redis, arq_pool)
+        # Workers take no job of a gateway without a lease, so it comes before the first request.
+        await parts.heartbeat.announce()
+        stack.push_async_callback(_leave, parts.heartbeat, parts.leader)
+        await parts.cluster.refresh()
+        for part in (parts.reader, parts.heartbeat, parts.watchdog, parts.leader):
+            await stack.enter_async_context(running(part.run()))
+        yield _application(settings, parts, redis, arq_pool, session)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """What lives as long as the process and is needed in more than one place."""
+
+    gateway_id: str
+    cluster: ClusterView
+    reader: FrameReader
+    heartbeat: Heartbeat
+    leader: Leader
+    dispatcher: Dispatcher
+    watchdog: Watchdog
+
+
+def _wired(settings: Settings, redis: Redis, arq_pool: ArqRedis) -> _Parts:
+    clock = SystemClock()
+    gateway_id = f"{socket.gethostname()}-{secrets.token_hex(6)}"
+    queue = GenerationQueue(redis)
+    cluster = ClusterView(Roster(redis, "worker", WorkerState))
+    reader = FrameReader(redis, gateway_id)
+    leader = Leader(redis=redis, arq_pool=arq_pool, queue=queue, cluster=cluster, gateway_id=gateway_id)
+    dispatcher = Dispatcher(
+        queue=queue,
+        reader=reader,
+        cluster=cluster,
+        clock=clock,
+        limits=Limits(open_generations_max=settings.open_generations_max),
+        queue_depth_max=settings.queue_depth_max,
+        redis_wait_s=settings.redis_wait_s,
+        model_is_wanted=leader.poke,
+    )
+    watchdog = Watchdog(
+        reader=reader,
+        queue=queue,
+        cluster=cluster,
+        dispatcher=dispatcher,
+        clock=clock,
+        limits=WatchLimits(started_wait_s=settings.started_wait_s, no_worker_wait_s=settings.no_worker_wait_s),
+        interval_s=settings.watch_interval_s,
+    )
+    return _Parts(
+        gateway_id=gateway_id,
+        cluster=cluster,
+        reader=reader,
+        heartbeat=Heartbeat(Roster(redis, "gateway", GatewayState), reader, gateway_id),
+        leader=leader,
+        dispatcher=dispatcher,
+        watchdog=watchdog,
+    )
+
+
+def _application(
+    settings: Settings, parts: _Parts, redis: Redis, arq_pool: ArqRedis, session: aiohttp.ClientSession
+) -> web.Application:
+    clock, index, wait_s = SystemClock(), ModelIndex(redis), settings.redis_wait_s
+    keys = KeyStore(redis, clock)
+    unloader = Unloader(arq_pool, parts.cluster, redis_wait_s=wait_s)
+    requests = GenerationRequests(
+        index=index,
+        clock=clock,
+        gateway_id=parts.gateway_id,
+        deadline_s=settings.generation_deadline_s,
+        redis_wait_s=wait_s,
+    )
+    app = web.Application(client_max_size=settings.body_bytes_max)
+    serving.install(app)
+    cors.install(
+        app,
+        extra_origins=tuple(origin.strip() for origin in settings.origins.split(",") if origin.strip()),
+        own_hostname=socket.gethostname(),
+        is_on_loopback=is_loopback(settings.host),
+    )
+    access = Access(keys, admin_key=settings.admin_key, require_keys=settings.require_keys)
+    serving.install_access(app, access, redis_wait_s=wait_s)
+    add_ops_routes(app, _readiness(parts.cluster, parts.reader))
+    root.add_routes(app)
+    OllamaGeneration(requests, parts.dispatcher, unloader).add_routes(app)
+    OpenAiChat(requests, parts.dispatcher).add_routes(app)
+    Models(session, settings.registry_url, index=index, unloader=unloader, redis_wait_s=wait_s).add_routes(app)
+    Ps(parts.cluster, index, clock, redis_wait_s=wait_s).add_routes(app)
+    V1Models(index, redis_wait_s=wait_s).add_routes(app)
+    Keys(keys, redis_wait_s=wait_s).add_routes(app)
+    return app
+
+
+def _check(settings: Settings, *, keys_count: int) -> None:
+    problem = start_problem(
+        host=settings.host,
+        require_keys=settings.require_keys,
+        admin_key_is_set=bool(settings.admin_key),
+        keys_count=keys_count,
+    )
+    if problem is not None:
+        raise StartRefused(problem)
+
+
+def _readiness(cluster: ClusterView, reader: FrameReader) -> IsReady:
+    async def reason() -> str | None:
+        if not reader.is_connected:
+            return "Redis cannot be reached"
+        return None if cluster.workers else "no worker is running"
+
+    return reason
+
+
+async def _leave(heartbeat: Heartbeat, leader: Leader) -> None:
+    """Give up lease and leadership at once; without Redis they end by themselves."""
+    with contextlib.suppress(Unavailable):
+        async with redis_guard(LEASE_S):
+            await leader.resign()
+        await heartbeat.withdraw()

@@ -1,0 +1,87 @@
+"""Ollama's replies: chunks and whole bodies of `/api/generate` and `/api/chat`. Pure, apart from the time of day.
+
+A chunk is put together from parts encoded once per reply, because this runs once for every token of every stream.
+"""
+
+import time
+from typing import Final
+
+import msgspec
+
+from services.gateway import wire
+from services.gateway.reply import Outcome
+from services.gateway.timestamps import Stamper
+from shared.errors import ErrorInfo
+from shared.generation import DoneReason
+
+_encode = msgspec.json.Encoder().encode
+_stamper = Stamper()
+
+WHOLE: Final = "application/json; charset=utf-8"
+
+
+class OllamaReply:
+    """`before` and `after` are the JSON around the text: a string for generate, a message for chat."""
+
+    stream_content_type = wire.NDJSON
+    whole_content_type = WHOLE
+
+    def __init__(self, model: str, *, before: bytes, after: bytes) -> None:
+        self._head = b'{"model":' + _encode(model) + b',"created_at":"'
+        self._before = b'",' + before
+        self._after = after
+        self._chunk_end = after + b',"done":false}\n'
+
+    def delta(self, text: str) -> bytes:
+        return b"".join((self._head, _now(), self._before, _encode(text), self._chunk_end))
+
+    def end(self, outcome: Outcome) -> bytes:
+        return wire.ndjson_line(self.whole("", outcome))
+
+    def stream_error(self, error: ErrorInfo) -> bytes:
+        return wire.ndjson_line(_encode({"error": error.message}))
+
+    def whole(self, text: str, outcome: Outcome) -> bytes:
+        if outcome.reason is DoneReason.LOAD:
+            return self.without_generation(outcome.reason)
+        facts = _encode(_facts(outcome))
+        return b"".join((self._head, _now(), self._before, _encode(text), self._after, b',"done":true,', facts[1:]))
+
+    def without_generation(self, reason: DoneReason) -> bytes:
+        """The one object that answers a load or an unload."""
+        facts = _encode({"done_reason": reason})
+        return b"".join((self._head, _now(), self._before, b'""', self._after, b',"done":true,', facts[1:]))
+
+
+def generate_reply(model: str) -> OllamaReply:
+    return OllamaReply(model, before=b'"response":', after=b"")
+
+
+def chat_reply(model: str) -> OllamaReply:
+    return OllamaReply(model, before=b'"message":{"role":"assistant","content":', after=b"}")
+
+
+def _now() -> bytes:
+    return _stamper.at(time.time_ns()).encode("ascii")
+
+
+def _facts(outcome: Outcome) -> dict[str, object]:
+    """The last chunk's fields; Ollama leaves out those that are zero or empty."""
+    usage = outcome.usage
+    facts: dict[str, object] = {
+        "done_reason": outcome.reason,
+        "total_duration": outcome.total_ns,
+        "load_duration": outcome.load_ns,
+        "prompt_eval_count": usage.prompt_tokens,
+        "prompt_eval_duration": _spent(usage.prompt_ns, usage.prompt_tokens),
+        "eval_count": usage.generated_tokens,
+        "eval_duration": _spent(usage.decode_ns, usage.generated_tokens),
+        "context": outcome.context,
+        "dropped_messages_count": outcome.dropped_messages_count,
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _spent(duration_ns: int, tokens: int) -> int:
+    """Clients divide by it, and tell from its absence that nothing was done: never zero for tokens there were."""
+    return max(duration_ns, 1) if tokens else 0

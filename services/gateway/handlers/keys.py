@@ -1,0 +1,60 @@
+"""`/api/keys`: making, listing and revoking API keys; for admins only."""
+
+from aiohttp import web
+
+from services.gateway.access import KeyRecord, KeyStore, Role
+from services.gateway.handlers.serving import read_body
+from services.gateway.redis_guard import redis_guard
+from services.gateway.timestamps import rfc3339
+from shared.errors import ParameterInvalid
+from shared.go_json import GoFields, decode_object
+
+KEY_NAME_CHARS_MAX = 100
+
+
+class Keys:
+    def __init__(self, store: KeyStore, *, redis_wait_s: float) -> None:
+        self._store = store
+        self._redis_wait_s = redis_wait_s
+
+    def add_routes(self, app: web.Application) -> None:
+        app.router.add_post("/api/keys", self.create)
+        app.router.add_get("/api/keys", self.list, allow_head=False)
+        app.router.add_delete("/api/keys/{id}", self.revoke)
+
+    async def create(self, request: web.Request) -> web.Response:
+        name, role = _parse_new_key(await read_body(request))
+        async with redis_guard(self._redis_wait_s):
+            record, key = await self._store.create(name, role)
+        return web.json_response({**_shown(record), "key": key})
+
+    async def list(self, _request: web.Request) -> web.Response:
+        async with redis_guard(self._redis_wait_s):
+            records = await self._store.all()
+        return web.json_response({"keys": [_shown(record) for record in records]})
+
+    async def revoke(self, request: web.Request) -> web.Response:
+        async with redis_guard(self._redis_wait_s):
+            await self._store.revoke(request.match_info["id"])
+        return web.Response()
+
+
+def _parse_new_key(body: bytes) -> tuple[str, Role]:
+    """Raises: ParameterInvalid."""
+    fields = GoFields("KeyRequest", decode_object(body, go_type="KeyRequest"))
+    name = fields.text("name").strip()
+    if not 1 <= len(name) <= KEY_NAME_CHARS_MAX:
+        raise ParameterInvalid(f"name must have 1 to {KEY_NAME_CHARS_MAX} characters")
+    role = fields.text("role") or Role.USER
+    if role not in set(Role):
+        raise ParameterInvalid(f"role must be one of {', '.join(Role)}")
+    return name, Role(role)
+
+
+def _shown(record: KeyRecord) -> dict[str, str]:
+    return {
+        "id": record.id,
+        "name": record.name,
+        "role": record.role,
+        "created_at": rfc3339(record.created_unix_ms),
+    }

@@ -1,0 +1,179 @@
+"""What surrounds every request: its id, who asks, the error in the caller's dialect, and one `request_served` line."""
+
+import asyncio
+import time
+import uuid
+from typing import Final
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from services.gateway import access, metrics
+from services.gateway.access import Access, Need, Principal
+from services.gateway.dialects.openai_reply import error_envelope
+from services.gateway.redis_guard import redis_guard
+from shared.errors import CorralError, TooLarge
+from shared.web import error_middleware, ollama_error, retry_headers, status_of
+
+log = structlog.get_logger("corral.gateway")
+
+REQUEST_ID_HEADER: Final = "X-Request-Id"
+CLIENT_GONE_STATUS: Final = 499  # nginx's and Ollama's number for it; never sent
+_OPEN_ROUTES: Final = frozenset({"/", "/healthz", "/readyz", "/api/version"})
+_ADMIN_ROUTES: Final = frozenset(
+    {
+        (hdrs.METH_POST, "/api/create"),
+        (hdrs.METH_POST, "/api/copy"),
+        (hdrs.METH_DELETE, "/api/delete"),
+        (hdrs.METH_POST, "/api/blobs/{digest}"),
+        (hdrs.METH_POST, "/api/keys"),
+        (hdrs.METH_GET, "/api/keys"),
+        (hdrs.METH_DELETE, "/api/keys/{id}"),
+    }
+)
+_QUIET_ROUTES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class Served:
+    """What one request turned out to be; handlers fill it in for the log and the metrics."""
+
+    def __init__(self) -> None:
+        self.request_id = uuid.uuid4().hex
+        self.began_ns = time.perf_counter_ns()
+        self.user: str | None = None
+        self.model: str | None = None
+        self.outcome: str | None = None
+        self.prompt_tokens = 0
+        self.generated_tokens = 0
+        self.ttft_ms: float | None = None
+
+    def elapsed_ns(self) -> int:
+        return time.perf_counter_ns() - self.began_ns
+
+
+SERVED: Final = web.RequestKey("served", Served)
+PRINCIPAL: Final = web.RequestKey("principal", Principal)
+
+
+def install(app: web.Application) -> None:
+    """Number, log and measure every request, and turn errors into replies: the outermost layers."""
+    app.middlewares.extend([_serving, error_middleware(render_error)])
+    app.on_response_prepare.append(_add_request_id)
+
+
+def install_access(app: web.Application, who: Access, *, redis_wait_s: float) -> None:
+    """Let in only who may use the route: the innermost layers."""
+    app.middlewares.extend([_slash_redirect, _access_middleware(who, redis_wait_s)])
+
+
+async def read_body(request: web.Request) -> bytes:
+    """The body of a JSON request.
+
+    Raises: TooLarge, before reading where the length is announced.
+    """
+    limit = request.client_max_size
+    if request.content_length is not None and request.content_length > limit:
+        raise TooLarge(f"the request body has {request.content_length} bytes; at most {limit} are accepted")
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge as cause:
+        raise TooLarge(f"the request body has more than the {limit} bytes that are accepted") from cause
+
+
+def render_error(request: web.Request, error: CorralError) -> web.Response:
+    """The error in the dialect of the route it happened on."""
+    if not request.path.startswith("/v1/"):
+        return ollama_error(request, error)
+    return web.json_response(error_envelope(error.info()), status=status_of(error), headers=retry_headers(error))
+
+
+def need_of(method: str, route: str | None) -> Need:
+    """What a route, named by its pattern, asks of its caller."""
+    if route in _OPEN_ROUTES and method in (hdrs.METH_GET, hdrs.METH_HEAD):
+        return Need.NOTHING
+    return Need.ADMIN if (method, route) in _ADMIN_ROUTES else Need.KEY
+
+
+def _route_of(request: web.Request) -> str | None:
+    resource = request.match_info.route.resource
+    return None if resource is None else resource.canonical
+
+
+@web.middleware
+async def _serving(request: web.Request, handler: Handler) -> web.StreamResponse:
+    served = Served()
+    request[SERVED] = served
+    status = 500
+    with structlog.contextvars.bound_contextvars(request_id=served.request_id):
+        try:
+            response = await handler(request)
+            status = response.status
+            return response
+        except web.HTTPException as exception:
+            status = exception.status
+            raise
+        except asyncio.CancelledError:
+            status, served.outcome = CLIENT_GONE_STATUS, "cancelled"
+            raise
+        finally:
+            _report(request, served, status)
+
+
+def _report(request: web.Request, served: Served, status: int) -> None:
+    route = _route_of(request) or "unknown"
+    outcome = served.outcome or ("ok" if status < 400 else "refused" if status < 500 else "error")
+    duration_s = served.elapsed_ns() / 1e9
+    metrics.REQUEST_SECONDS.labels(route=route, outcome=outcome).observe(duration_s)
+    write = log.debug if route in _QUIET_ROUTES else log.info
+    write(
+        "request_served",
+        method=request.method,
+        route=route,
+        status=status,
+        user=served.user,
+        model=served.model,
+        outcome=outcome,
+        prompt_tokens=served.prompt_tokens,
+        generated_tokens=served.generated_tokens,
+        ttft_ms=served.ttft_ms,
+        duration_ms=round(duration_s * 1000, 3),
+    )
+
+
+async def _add_request_id(request: web.Request, response: web.StreamResponse) -> None:
+    served = request.get(SERVED)
+    if served is not None:
+        response.headers[REQUEST_ID_HEADER] = served.request_id
+
+
+@web.middleware
+async def _slash_redirect(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Send `/api/tags/` to `/api/tags`, as Ollama's router does."""
+    unknown = isinstance(request.match_info.http_exception, web.HTTPNotFound)
+    if unknown and len(request.path) > 1 and request.path.endswith("/"):
+        target = request.rel_url.with_path(request.path.rstrip("/") or "/", keep_query=True)
+        match = await request.app.router.resolve(request.clone(rel_url=target))
+        if match.http_exception is None and not str(target).startswith("//"):
+            status = 301 if request.method == hdrs.METH_GET else 307
+            return web.Response(status=status, headers={hdrs.LOCATION: str(target)})
+    return await handler(request)
+
+
+def _access_middleware(who: Access, redis_wait_s: float) -> Middleware:
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        need = need_of(request.method, _route_of(request))
+        if need is Need.NOTHING:
+            return await handler(request)
+        async with redis_guard(redis_wait_s):
+            principal = await who.principal(request.headers)
+        refused = access.refusal(principal, need, is_native_api=not request.path.startswith("/v1/"))
+        if refused is not None:
+            raise refused
+        assert principal is not None, "a missing key was refused"
+        request[PRINCIPAL] = principal
+        request[SERVED].user = principal.user
+        return await handler(request)
+
+    return middleware

@@ -1,0 +1,33 @@
+"""`GET /v1/models` and `/v1/models/{model}`: OpenAI's model list."""
+
+from aiohttp import web
+
+from services.gateway.dialects.openai_reply import model_list, model_object
+from services.gateway.redis_guard import redis_guard
+from shared.errors import ModelUnknown
+from shared.model_index import ModelIndex
+from shared.model_name import parse_model_name
+
+
+class V1Models:
+    def __init__(self, index: ModelIndex, *, redis_wait_s: float) -> None:
+        self._index = index
+        self._redis_wait_s = redis_wait_s
+
+    def add_routes(self, app: web.Application) -> None:
+        app.router.add_get("/v1/models", self.all)
+        app.router.add_get("/v1/models/{model}", self.one)
+
+    async def all(self, _request: web.Request) -> web.Response:
+        async with redis_guard(self._redis_wait_s):
+            entries = await self._index.all()
+        return web.json_response(model_list(entries))
+
+    async def one(self, request: web.Request) -> web.Response:
+        requested = request.match_info["model"]
+        name = parse_model_name(requested)
+        async with redis_guard(self._redis_wait_s):
+            entry = await self._index.find(name)
+        if entry is None:
+            raise ModelUnknown(f"model '{name.short}' not found")
+        return web.json_response(model_object(requested, entry))

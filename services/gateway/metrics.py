@@ -1,0 +1,31 @@
+"""Every metric of the gateway. Model labels are full names of models that exist."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from shared.metrics import REQUEST_BUCKETS_S
+
+REQUEST_SECONDS: Final = Histogram(
+    "corral_gateway_request_seconds",
+    "Time from a request's arrival to the last byte of its reply.",
+    ["route", "outcome"],
+    buckets=REQUEST_BUCKETS_S,
+)
+TIME_TO_FIRST_TOKEN_SECONDS: Final = Histogram(
+    "corral_gateway_time_to_first_token_seconds",
+    "Time from a request's arrival to the first text of its generation.",
+    ["model"],
+    buckets=REQUEST_BUCKETS_S,
+)
+REJECTIONS: Final = Counter(
+    "corral_gateway_rejections_total", "Generations refused before they were queued.", ["reason"]
+)
+RESUBMISSIONS: Final = Counter(
+    "corral_gateway_resubmissions_total", "Generations queued again because their worker was lost.", ["reason"]
+)
+OPEN_GENERATIONS: Final = Gauge("corral_gateway_open_generations", "Generations that clients wait for now.")
+PROMPT_TOKENS: Final = Counter(
+    "corral_gateway_prompt_tokens_total", "Prompt tokens of finished generations.", ["model"]
+)
+GENERATED_TOKENS: Final = Counter("corral_gateway_generated_tokens_total", "Tokens of finished generations.", ["model"])

@@ -1,0 +1,68 @@
+"""From a parsed request and the model's own instructions to the prompt a worker renders. Pure.
+
+Source: Ollama `server/routes.go` (GenerateHandler, ChatHandler).
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from services.gateway.dialects.ollama import GenerateCall
+from shared.generation import ChatPrompt, LoadOnly, Message, Prompt, RawPrompt
+from shared.model_index import ModelEntry
+
+_THOUGHT: Final = re.compile(r"\s*<think>.*?</think>\s*", re.DOTALL)
+
+
+def prompt_of_generate(call: GenerateCall, entry: ModelEntry) -> Prompt:
+    """[system, the request's or else the model's] + [the model's messages, unless tokens go in front] + [prompt]."""
+    if not call.prompt:
+        return LoadOnly()
+    if call.raw:
+        return RawPrompt(text=call.prompt)
+    system = call.system or entry.system
+    stored = () if call.context else entry.messages
+    head = (Message("system", system),) if system else ()
+    return ChatPrompt(
+        messages=(*head, *stored, Message("user", call.prompt)),
+        # A request's own system message in front leaves nothing that all requests begin with.
+        model_messages_count=0 if call.system else len(head) + len(stored),
+        template=call.template or None,
+        context=call.context,
+    )
+
+
+def prompt_of_chat(messages: Sequence[Message], entry: ModelEntry) -> Prompt:
+    """[the model's system, unless the request begins with one] + [the model's messages] + [the request's]."""
+    if not messages:
+        return LoadOnly()
+    head = (Message("system", entry.system),) if entry.system and messages[0].role != "system" else ()
+    own = (*head, *entry.messages)
+    asked = _without_old_thoughts(messages) if _thinks_in_content(entry) else tuple(messages)
+    return ChatPrompt(messages=(*own, *asked), model_messages_count=len(own))
+
+
+def prompt_tokens_estimate(prompt: Prompt) -> int:
+    """Roughly four characters a token; what the fair queue charges until the real count is known."""
+    match prompt:
+        case ChatPrompt():
+            return len(prompt.context) + sum(len(message.content) for message in prompt.messages) // 4
+        case RawPrompt():
+            return len(prompt.text) // 4
+        case LoadOnly():
+            return 0
+
+
+def _thinks_in_content(entry: ModelEntry) -> bool:
+    return entry.details.family == "qwen3" or entry.name.model == "deepseek-r1"
+
+
+def _without_old_thoughts(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Cut the thinking from assistant messages before the last user message; these models expect it gone."""
+    last_user = max((index for index, message in enumerate(messages) if message.role == "user"), default=-1)
+    return tuple(
+        Message(message.role, _THOUGHT.sub("", message.content, count=1))
+        if message.role == "assistant" and index < last_user and _THOUGHT.match(message.content)
+        else message
+        for index, message in enumerate(messages)
+    )

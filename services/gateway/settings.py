@@ -1,0 +1,35 @@
+"""The gateway's settings; the only home of their defaults."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from shared.settings import Secret
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    host: Annotated[str, Meta(min_length=1, description="address to listen on; beyond loopback keys are required")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, Meta(ge=1, le=65_535, description="port of the public API")] = 11_434
+    redis_url: Annotated[str, Meta(description="the cluster's Redis or Valkey")] = "redis://127.0.0.1:6379/0"
+    registry_url: Annotated[str, Meta(description="the registry that keeps the models")] = "http://127.0.0.1:11435"
+    require_keys: Annotated[bool, Meta(description="refuse requests without an API key")] = False
+    admin_key: Annotated[Secret, Meta(description="an API key with the role admin, to make the first keys with")] = (
+        Secret()
+    )
+    origins: Annotated[
+        str,
+        Meta(description="web origins beyond local ones that may call the API, comma-separated, * matches any text"),
+    ] = ""
+    queue_depth_max: Annotated[int, Meta(ge=1, description="generations waiting per model before a 503")] = 512
+    open_generations_max: Annotated[int, Meta(ge=1, description="generations this process holds before a 503")] = 4096
+    body_bytes_max: Annotated[int, Meta(ge=1024, description="size of a JSON body; blobs have no limit")] = 64 << 20
+    generation_deadline_s: Annotated[float, Meta(gt=0, description="longest life of one generation")] = 3600.0
+    watch_interval_s: Annotated[float, Meta(gt=0, le=10, description="time between two looks for lost jobs")] = 1.0
+    started_wait_s: Annotated[float, Meta(gt=0, description="how long a taken job may show no start")] = 2.0
+    no_worker_wait_s: Annotated[float, Meta(ge=0, description="how long a job waits while no worker is alive")] = 30.0
+    redis_wait_s: Annotated[float, Meta(gt=0, description="longest wait for one command of Redis")] = 5.0
+    drain_s: Annotated[float, Meta(ge=0, description="how long open requests may end after SIGTERM")] = 30.0
+    log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$", description="least level logged")] = "info"

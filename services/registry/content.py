@@ -1,0 +1,62 @@
+"""What a model's small layers say: template, system prompt, parameters, messages, licences, and the config blob."""
+
+from typing import TypeVar
+
+import msgspec
+
+from services.registry.blob_store import BlobStore
+from shared.errors import ModelFileInvalid
+from shared.generation import Message
+from shared.manifest import Layer, Manifest, MediaType, ModelConfig
+
+T = TypeVar("T")
+
+
+class ModelContent(msgspec.Struct, frozen=True, kw_only=True):
+    """`template` is None when there is no template layer; `params` are as stored, unknown names included."""
+
+    system: str = ""
+    template: str | None = None
+    params: dict[str, object] = {}
+    messages: tuple[Message, ...] = ()
+    licenses: tuple[str, ...] = ()
+
+
+def weights_layer(manifest: Manifest) -> Layer | None:
+    """The main weights: of several model layers the last counts."""
+    return next(reversed(list(manifest.layers_of(MediaType.MODEL))), None)
+
+
+def read_config(blobs: BlobStore, manifest: Manifest) -> ModelConfig:
+    """Raises: ModelFileInvalid, InternalError when a blob is missing."""
+    return _json(blobs.read(manifest.config.digest), ModelConfig, "config")
+
+
+def read_content(blobs: BlobStore, manifest: Manifest) -> ModelContent:
+    """Raises: ModelFileInvalid, InternalError when a blob is missing."""
+
+    def last(*media_types: str) -> bytes | None:
+        layers = list(manifest.layers_of(*media_types))
+        return blobs.read(layers[-1].digest) if layers else None
+
+    template = last(MediaType.TEMPLATE, MediaType.PROMPT)
+    params = last(MediaType.PARAMS)
+    messages = last(MediaType.MESSAGES)
+    return ModelContent(
+        system=_text(last(MediaType.SYSTEM) or b""),
+        template=None if template is None else _text(template),
+        params={} if params is None else _json(params, dict[str, object], "parameters"),
+        messages=() if messages is None else _json(messages, tuple[Message, ...], "messages"),
+        licenses=tuple(_text(blobs.read(layer.digest)) for layer in manifest.layers_of(MediaType.LICENSE)),
+    )
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")
+
+
+def _json(content: bytes, kind: type[T], what: str) -> T:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.DecodeError as cause:
+        raise ModelFileInvalid(f"the model's {what} layer is corrupt: {cause}") from cause

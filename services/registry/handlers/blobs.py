@@ -1,0 +1,77 @@
+"""Routes of blobs: clients upload and ask, workers download."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import structlog
+from aiohttp import hdrs, web
+
+from services.registry import metrics
+from services.registry.blob_store import BlobStore
+from shared.digest import Digest, parse_digest
+from shared.errors import CorralError, DeadlineExceeded
+
+log = structlog.get_logger("corral.registry")
+
+
+class BlobHandlers:
+    def __init__(self, blobs: BlobStore, *, upload_idle_s: float) -> None:
+        self._blobs = blobs
+        self._upload_idle_s = upload_idle_s
+
+    def add_routes(self, app: web.Application) -> None:
+        app.router.add_head("/api/blobs/{digest}", self.head)
+        app.router.add_post("/api/blobs/{digest}", self.upload)
+        app.router.add_get("/internal/blobs/{digest}", self.download)
+        app.on_response_prepare.append(_count_sent)
+
+    async def head(self, request: web.Request) -> web.Response:
+        return web.Response(status=404 if self._blobs.size_bytes(_digest(request)) is None else 200)
+
+    async def upload(self, request: web.Request) -> web.Response:
+        """Store the body whatever its content type says; a blob that is there already is not read again."""
+        digest = _digest(request)
+        if self._blobs.size_bytes(digest) is not None:
+            metrics.UPLOADS.labels(outcome="present").inc()
+            return web.Response(status=200)
+        try:
+            size_bytes = await self._blobs.commit(self._received(request), digest)
+        except CorralError as error:
+            metrics.UPLOADS.labels(outcome=error.code).inc()
+            raise
+        except asyncio.CancelledError:
+            # However a connection ends within a body, the framework cancels the handler.
+            metrics.UPLOADS.labels(outcome="interrupted").inc()
+            raise
+        metrics.UPLOADS.labels(outcome="stored").inc()
+        log.info("blob_stored", digest=digest, size_bytes=size_bytes)
+        return web.Response(status=201)
+
+    async def download(self, request: web.Request) -> web.StreamResponse:
+        """The blob's bytes; ranges and If-Range are the file response's."""
+        return web.FileResponse(
+            self._blobs.path(_digest(request)), headers={hdrs.CONTENT_TYPE: "application/octet-stream"}
+        )
+
+    async def _received(self, request: web.Request) -> AsyncIterator[bytes]:
+        """The body as it arrives. An upload may take hours, but not silently."""
+        try:
+            while True:
+                async with asyncio.timeout(self._upload_idle_s):
+                    chunk = await request.content.readany()
+                if not chunk:
+                    return
+                metrics.TRANSFER_BYTES.labels(direction="received").inc(len(chunk))
+                yield chunk
+        except TimeoutError as cause:
+            raise DeadlineExceeded(f"the upload stood still for {self._upload_idle_s:g} seconds") from cause
+
+
+def _digest(request: web.Request) -> Digest:
+    return parse_digest(request.match_info["digest"])
+
+
+async def _count_sent(request: web.Request, response: web.StreamResponse) -> None:
+    """Only when a response is prepared is it known how much of the file its range asks for."""
+    if isinstance(response, web.FileResponse) and request.method == hdrs.METH_GET:
+        metrics.TRANSFER_BYTES.labels(direction="sent").inc(response.content_length or 0)

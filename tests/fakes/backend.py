@@ -1,0 +1,236 @@
+"""A backend whose "model" is a pure function of a slot's tokens, and whose KV memory refuses every misuse.
+
+An engine that mixes up slots, rows or positions meets an assertion here, or gets another text than `reply_alone`.
+"""
+
+import random
+import zlib
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from services.worker.engine.backend import DecodeFailed, Run
+from shared.options import Options
+
+BOS = 256
+EOS = 257
+FIRST_PIECE = 258
+LETTERS = tuple(b"abcdefgh ")
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One place in KV memory. `decoded` cells were drawn in their slot and then computed one by one."""
+
+    token: int
+    decoded: bool
+
+
+Scores = Callable[[tuple[Cell, ...]], dict[int, float]]
+
+
+def hashing_model(*, replies: Sequence[int] = LETTERS, ending_one_in: int = 0) -> Scores:
+    """Scores that depend on every token seen; about one token in `ending_one_in` ends the generation."""
+
+    def scores(cells: tuple[Cell, ...]) -> dict[int, float]:
+        seen = ",".join(str(cell.token) for cell in cells)
+        if ending_one_in and zlib.crc32(seen.encode()) % ending_one_in == 0:
+            return {EOS: 1.0}
+        return {token: 1 + zlib.crc32(f"{seen}>{token}".encode()) % 1000 for token in replies}
+
+    return scores
+
+
+def drifting_model(cells: tuple[Cell, ...]) -> dict[int, float]:
+    """Like a real model, computing a token as part of a prompt gives it another value than having decoded it."""
+    seen = ",".join(f"{cell.token}{'d' * cell.decoded}" for cell in cells)
+    return {token: 1 + zlib.crc32(f"{seen}>{token}".encode()) % 1000 for token in LETTERS}
+
+
+def saying(reply: bytes, *, after: bytes = b">") -> Scores:
+    """A model that says `reply`, one byte a token, after the last `after` it sees, and then ends."""
+
+    def scores(cells: tuple[Cell, ...]) -> dict[int, float]:
+        last = max(index for index, cell in enumerate(cells) if cell.token == after[0])
+        said = len(cells) - last - 1
+        return {reply[said] if said < len(reply) else EOS: 1.0}
+
+    return scores
+
+
+class FakeVocabulary:
+    """Every byte is a token; `pieces` are further ones, preferred where they match. BOS and EOS have no bytes."""
+
+    def __init__(self, pieces: Sequence[bytes] = ()) -> None:
+        self._pieces = tuple(pieces)
+        self.tokens_count = FIRST_PIECE + len(self._pieces)
+
+    def tokenize(self, text: str, *, add_special: bool) -> list[int]:
+        rest = text.encode()
+        tokens = [BOS] if add_special else []
+        while rest:
+            matching = [index for index, piece in enumerate(self._pieces) if rest.startswith(piece)]
+            longest = max(matching, key=lambda index: len(self._pieces[index]), default=None)
+            tokens.append(rest[0] if longest is None else FIRST_PIECE + longest)
+            rest = rest[len(self.piece(tokens[-1])) :]
+        return tokens
+
+    def piece(self, token: int) -> bytes:
+        if token >= FIRST_PIECE:
+            return self._pieces[token - FIRST_PIECE]
+        return bytes([token]) if token < BOS else b""
+
+    def ends_generation(self, token: int) -> bool:
+        return token == EOS
+
+
+class FakeSampler:
+    """The best token, or a draw among the `top_k` best; knows which sequence it belongs to."""
+
+    def __init__(self, backend: "FakeBackend", options: Options, history: Sequence[int]) -> None:
+        self._backend = backend
+        self._options = options
+        self._tokens = list(history)
+        self._random = random.Random(options.seed if options.seed >= 0 else None)
+        self._closed = False
+
+    def sample(self, row: int) -> int:
+        assert not self._closed, "sampled after close"
+        slot, cells = self._backend.row(row)
+        assert [cell.token for cell in cells] == self._tokens, f"row {row} belongs to another sequence"
+        token = chosen(self._backend.scores(cells), self._options, self._tokens, self._random)
+        self._tokens.append(token)
+        self._backend.drawn(slot, token)
+        return token
+
+    def close(self) -> None:
+        assert not self._closed, "closed twice"
+        self._closed = True
+        self._backend.open_samplers_count -= 1
+
+
+def chosen(scores: dict[int, float], options: Options, seen: Sequence[int], draw: random.Random) -> int:
+    """Penalise recent tokens, keep the best, draw one."""
+    recent = frozenset(seen[-options.repeat_last_n :] if options.repeat_last_n else ())
+    penalised = {
+        token: score / options.repeat_penalty - options.presence_penalty if token in recent else score
+        for token, score in scores.items()
+    }
+    ranked = sorted(penalised, key=lambda token: (-penalised[token], token))
+    if options.temperature <= 0:
+        return ranked[0]
+    kept = ranked[: options.top_k] if options.top_k > 0 else ranked
+    return draw.choices(kept, weights=[max(penalised[token], 1e-6) for token in kept])[0]
+
+
+class FakeBackend:
+    """KV memory of `slots_count` partitions. `failures` holds, per coming decode, the error it is to raise or None."""
+
+    def __init__(
+        self,
+        *,
+        slots_count: int = 4,
+        context_tokens: int = 256,
+        batch_tokens_max: int = 64,
+        scores: Scores | None = None,
+        pieces: Sequence[bytes] = (),
+        can_roll_back: bool = True,
+    ) -> None:
+        self.vocabulary = FakeVocabulary(pieces)
+        self.slots_count = slots_count
+        self.context_tokens = context_tokens
+        self.scores = scores or hashing_model()
+        self.failures: list[Exception | None] = []
+        self.batches: list[tuple[Run, ...]] = []
+        self.open_samplers_count = 0
+        self._batch_tokens_max = batch_tokens_max
+        self._can_roll_back = can_roll_back
+        self._memory: list[list[Cell]] = [[] for _ in range(slots_count)]
+        self._rows: dict[int, tuple[int, tuple[Cell, ...]]] = {}
+        self._drawn: dict[int, tuple[int, int]] = {}
+
+    def tokens(self, slot: int) -> list[int]:
+        """What KV memory holds for the slot."""
+        return [cell.token for cell in self._memory[slot]]
+
+    def decode(self, runs: Sequence[Run]) -> None:
+        self._check(runs)
+        self.batches.append(tuple(runs))
+        failure = self.failures.pop(0) if self.failures else None
+        if isinstance(failure, DecodeFailed):
+            self._append(runs[0])  # the first micro-batch was through
+        if failure is not None:
+            raise failure
+        self._rows = {}
+        row = -1
+        for run in runs:
+            row += len(run.tokens)
+            self._append(run)
+            if run.wants_logits:
+                self._rows[row] = (run.slot, tuple(self._memory[run.slot]))
+
+    def _check(self, runs: Sequence[Run]) -> None:
+        slots = [run.slot for run in runs]
+        assert slots, "an empty batch"
+        assert slots == sorted(set(slots)), f"slots out of order: {slots}"
+        assert sum(len(run.tokens) for run in runs) <= self._batch_tokens_max, "the batch is too large"
+        for run in runs:
+            held_count = len(self._memory[run.slot])
+            assert run.tokens, "an empty run"
+            assert run.position == held_count, f"slot {run.slot} holds {held_count} tokens, not {run.position}"
+            assert held_count + len(run.tokens) <= self.context_tokens, "the slot is full"
+            assert all(0 <= token < self.vocabulary.tokens_count for token in run.tokens), "an unknown token"
+
+    def _append(self, run: Run) -> None:
+        decoded = self._drawn.pop(run.slot, None) == (run.position, run.tokens[0]) and len(run.tokens) == 1
+        self._memory[run.slot] += [Cell(token, decoded) for token in run.tokens]
+
+    def row(self, row: int) -> tuple[int, tuple[Cell, ...]]:
+        assert row in self._rows, f"batch position {row} has no logits"
+        return self._rows[row]
+
+    def drawn(self, slot: int, token: int) -> None:
+        self._drawn[slot] = (len(self._memory[slot]), token)
+
+    def sampler(self, options: Options, history: Sequence[int]) -> FakeSampler:
+        self.open_samplers_count += 1
+        return FakeSampler(self, options, history)
+
+    def copy(self, source: int, target: int) -> None:
+        assert source != target
+        self._memory[target] = list(self._memory[source])
+        self._drawn.pop(target, None)
+
+    def truncate(self, slot: int, tokens_count: int) -> bool:
+        held_count = len(self._memory[slot])
+        assert tokens_count <= held_count, f"slot {slot} holds only {held_count} tokens, not {tokens_count}"
+        if not self._can_roll_back and 0 < tokens_count < held_count:
+            return False
+        del self._memory[slot][tokens_count:]
+        self._drawn.pop(slot, None)
+        return True
+
+    def grow(self, context_tokens: int) -> None:
+        assert context_tokens > self.context_tokens
+        assert self.open_samplers_count == 0, "a sequence lost its memory"
+        self.context_tokens = context_tokens
+        self._memory = [[] for _ in range(self.slots_count)]
+        self._drawn = {}
+
+
+def reply_alone(backend: FakeBackend, prompt: Sequence[int], options: Options, *, tokens_max: int) -> list[int]:
+    """The tokens `backend`'s model gives for `prompt` when nobody else is there, its end token included.
+
+    Written without the engine, so that the two can be compared.
+    """
+    draw = random.Random(options.seed if options.seed >= 0 else None)
+    cells = [Cell(token, decoded=False) for token in prompt]
+    reply: list[int] = []
+    room = tokens_max - len(prompt)
+    limit = min(options.num_predict, room) if options.num_predict > 0 else room
+    while len(reply) < limit:
+        token = chosen(backend.scores(tuple(cells)), options, [cell.token for cell in cells], draw)
+        reply.append(token)
+        if token == EOS:
+            break
+        cells.append(Cell(token, decoded=True))
+    return reply

@@ -1,0 +1,252 @@
+"""A worker without a model: takes real jobs from the real queue and answers them as a script says.
+
+    async with ScriptedWorker(redis, redis_url, WEIGHTS, play=say("Hello", " there")).running():
+        ...
+
+A play gets a `Stage` for each job and speaks through it; a cancelled job's play is cancelled.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import msgspec
+from arq import ArqRedis
+from arq.worker import Function, func
+from arq.worker import Worker as ArqWorker
+from redis.asyncio import Redis
+
+from shared import control_jobs, frames, keys
+from shared.cluster_state import ResidentModel, WorkerState
+from shared.digest import Digest
+from shared.errors import CorralError
+from shared.generation import Delta, DoneReason, Event, Failed, Finished, GenerationRequest, LoadOnly, Started, Usage
+from shared.generation_queue import GenerationQueue
+from shared.leases import HEARTBEAT_S, Roster
+
+MODEL = "registry.ollama.ai/library/tiny:latest"
+
+
+class Stage:
+    """One job, and the means to answer it."""
+
+    def __init__(self, worker: "ScriptedWorker", request: GenerationRequest) -> None:
+        self.request = request
+        self._worker = worker
+        self._tokens_count = 0
+
+    async def start(self) -> None:
+        request = self.request
+        await self._send(
+            Started(request_id=request.request_id, attempt=request.attempt, worker_id=self._worker.worker_id)
+        )
+
+    async def say(self, *texts: str) -> None:
+        """Each text as one token's delta, all in one frame."""
+        request, first = self.request, self._tokens_count
+        self._tokens_count += len(texts)
+        await self._send(
+            *(
+                Delta(request_id=request.request_id, attempt=request.attempt, text=text, token_ids=(first + offset,))
+                for offset, text in enumerate(texts)
+            )
+        )
+
+    async def finish(self, reason: DoneReason = DoneReason.STOP, *, dropped_messages_count: int = 0) -> None:
+        request = self.request
+        usage = Usage(
+            prompt_tokens=7,
+            generated_tokens=self._tokens_count,
+            prompt_ns=2_000_000,
+            decode_ns=3_000_000,
+            load_ns=1_000,
+        )
+        if isinstance(request.prompt, LoadOnly):
+            reason, usage = DoneReason.LOAD, Usage()
+        await self._worker.queue.finish(request, cost=1)
+        await self._send(
+            Finished(
+                request_id=request.request_id,
+                attempt=request.attempt,
+                reason=reason,
+                usage=usage,
+                context=tuple(range(self._tokens_count)) if request.want_context else (),
+                dropped_messages_count=dropped_messages_count,
+            )
+        )
+
+    async def fail(self, error: CorralError) -> None:
+        request = self.request
+        await self._worker.queue.finish(request, cost=1)
+        await self._send(Failed(request_id=request.request_id, attempt=request.attempt, error=error.info()))
+
+    async def _send(self, *events: Event) -> None:
+        await frames.append(self._worker.redis, self.request.gateway_id, events, expire=True)
+
+
+Play = Callable[[Stage], Awaitable[None]]
+
+
+def say(*texts: str, reason: DoneReason = DoneReason.STOP) -> Play:
+    """The play that answers every job with `texts`, a frame each."""
+
+    async def play(stage: Stage) -> None:
+        await stage.start()
+        if not isinstance(stage.request.prompt, LoadOnly):
+            for text in texts:
+                await stage.say(text)
+        await stage.finish(reason)
+
+    return play
+
+
+class ScriptedWorker:
+    """Announces itself, loads and unloads on command, and takes jobs while it holds the model."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        redis_url: str,
+        weights: Digest,
+        *,
+        play: Play,
+        worker_id: str = "worker-1",
+        model: str = MODEL,
+        resident: bool = True,
+        takes_jobs: bool = True,
+        expires_unix_ms: int | None = None,
+    ) -> None:
+        self.redis = redis
+        self.queue = GenerationQueue(redis)
+        self.worker_id = worker_id
+        self.play = play
+        self.requests: list[GenerationRequest] = []
+        self.cancelled: list[str] = []
+        self.changed = asyncio.Condition()
+        self._redis_url = redis_url
+        self._weights = weights
+        self._takes_jobs = takes_jobs
+        self._roster = Roster(redis, "worker", WorkerState)
+        self._plays: dict[str, asyncio.Task[None]] = {}
+        self._resident = asyncio.Event()
+        if resident:
+            self._resident.set()
+        self._model = ResidentModel(
+            weights=weights,
+            model=model,
+            state="ready",
+            size_bytes=1_000,
+            context_tokens=4096,
+            slots_count=4,
+            slots_in_use=0,
+            expires_unix_ms=expires_unix_ms,
+        )
+
+    @property
+    def is_resident(self) -> bool:
+        return self._resident.is_set()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator["ScriptedWorker"]:
+        await self.announce()
+        pool = await control_jobs.connect(self._redis_url)
+        loops = [self._heartbeat(), self._listen_for_cancels(), self._control(pool)]
+        if self._takes_jobs:
+            loops.append(self._take())
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        try:
+            yield self
+        finally:
+            tasks += self._plays.values()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await pool.aclose()
+
+    async def announce(self) -> None:
+        models = (self._model,) if self.is_resident else ()
+        await self._roster.announce(
+            self.worker_id, WorkerState(models=models, memory_bytes_max=10_000, models_max=3, draining=False)
+        )
+
+    async def die(self) -> None:
+        """End the lease, as if the process had stopped three seconds ago; nothing it does counts any more."""
+        await self._roster.withdraw(self.worker_id)
+
+    async def until(self, is_true: Callable[[], bool]) -> None:
+        """Wait until the worker's record of requests, cancels or residency satisfies `is_true`."""
+        async with self.changed:
+            await asyncio.wait_for(self.changed.wait_for(is_true), timeout=10)
+
+    async def _heartbeat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            if await self.redis.exists(keys.lease("worker", self.worker_id)):
+                await self.announce()
+
+    async def _take(self) -> None:
+        async with self.redis.client() as connection:
+            while True:
+                await self._resident.wait()
+                request = await self.queue.take(self._weights, self.worker_id, connection=connection, timeout_s=0.5)
+                if request is not None:
+                    self.requests.append(request)
+                    stage = Stage(self, request)
+                    self._plays[request.request_id] = asyncio.create_task(self._perform(stage))
+                    await self._notify()
+
+    async def _perform(self, stage: Stage) -> None:
+        await self.play(stage)
+
+    async def _listen_for_cancels(self) -> None:
+        position: bytes | str = "0-0"
+        key = keys.cancels(self.worker_id)
+        while True:
+            reply: Any = await self.redis.xread({key: position}, block=500)
+            for _, entries in reply or ():
+                for entry_id, fields in entries:
+                    position = entry_id
+                    request_id = fields[b"request"].decode()
+                    self.cancelled.append(request_id)
+                    if request_id in self._plays:
+                        self._plays[request_id].cancel()
+            await self._notify()
+
+    async def _control(self, pool: ArqRedis) -> None:
+        worker = ArqWorker(
+            functions=[
+                _function(self._load, name=control_jobs.LOAD, keep_result=0),
+                _function(self._unload, name=control_jobs.UNLOAD, keep_result=10),
+            ],
+            queue_name=keys.worker_jobs(self.worker_id),
+            redis_pool=pool,
+            handle_signals=False,
+            poll_delay=0.02,
+            job_serializer=control_jobs.serialize,
+            job_deserializer=control_jobs.deserialize,
+        )
+        try:
+            await worker.async_run()
+        finally:
+            await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
+
+    async def _load(self, _context: dict[str, Any], model: str, weights: str) -> None:
+        self._model = msgspec.structs.replace(self._model, model=model, weights=Digest(weights))
+        self._resident.set()
+        await self.announce()
+        await self._notify()
+
+    async def _unload(self, _context: dict[str, Any], weights: str) -> None:
+        if weights == self._weights:
+            self._resident.clear()
+        await self.announce()
+        await self._notify()
+
+    async def _notify(self) -> None:
+        async with self.changed:
+            self.changed.notify_all()
+
+
+def _function(coroutine: Any, *, name: str, keep_result: float) -> Function:
+    return func(coroutine, name=name, keep_result=keep_result)

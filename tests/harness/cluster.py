@@ -1,0 +1,62 @@
+"""A whole cluster, started the way a user starts it, with the bundled model and nothing replaced."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+MODEL = "smollm2:135m"
+SLOTS_COUNT = 8
+READY_LINE = "Ctrl-C stops the cluster"
+STOP_S = 45
+
+
+@dataclass
+class Cluster:
+    """A running cluster: its supervisor's process, its address, its data."""
+
+    supervisor: "subprocess.Popen[str]"
+    url: str
+    home: Path
+
+    def processes(self, module: str = "") -> list[psutil.Process]:
+        """All processes below the supervisor, or those that run `module`."""
+        below = psutil.Process(self.supervisor.pid).children(recursive=True)
+        return [process for process in below if not module or module in process.cmdline()]
+
+    def stop(self) -> int:
+        self.supervisor.send_signal(signal.SIGTERM)
+        return self.supervisor.wait(timeout=STOP_S)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def start_cluster(home: Path, **variables: str) -> Cluster:
+    """Start `corral up` and wait until it says that it serves."""
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CORRAL_")}
+    environment |= {"CORRAL_HOME": str(home), "CORRAL_PORT": str(port), "PYTHONUNBUFFERED": "1", **variables}
+    supervisor = subprocess.Popen(
+        [sys.executable, "-m", "corral", "up", "--no-prompt"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert supervisor.stdout is not None
+    said: list[str] = []
+    for line in supervisor.stdout:
+        said.append(line)
+        if READY_LINE in line:
+            return Cluster(supervisor, f"http://127.0.0.1:{port}", home)
+    raise AssertionError("the cluster did not start:\n" + "".join(said))

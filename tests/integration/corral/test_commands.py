@@ -1,0 +1,207 @@
+"""The commands over a real HTTP server that answers as a cluster does."""
+
+import asyncio
+import hashlib
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from corral.__main__ import main
+from corral.client import Client
+from corral.commands import conversation
+from fakes.cluster import Cluster
+
+
+@pytest.fixture
+async def cluster() -> Cluster:
+    return Cluster()
+
+
+@pytest.fixture
+async def address(cluster: Cluster) -> AsyncIterator[str]:
+    async with TestServer(cluster.app()) as server:
+        yield str(server.make_url("")).rstrip("/")
+
+
+Corral = Callable[..., Awaitable[tuple[int, str, str]]]
+
+
+@pytest.fixture
+def corral(address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Corral:
+    """Runs the command line against the cluster; returns exit code, stdout and stderr."""
+    monkeypatch.setenv("CORRAL_HOST", address)
+    monkeypatch.setenv("CORRAL_API_KEY", "corral_mine")
+
+    async def run(*arguments: str, piped: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.stdin", io.StringIO(piped))
+        code = await asyncio.to_thread(main, arguments)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+async def test_list_shows_a_table_and_the_key_goes_along(corral: Corral, cluster: Cluster) -> None:
+    code, out, _ = await corral("list")
+    header, row = out.splitlines()
+    assert code == 0
+    assert header.split() == ["NAME", "ID", "SIZE", "MODIFIED"]
+    assert row.split()[:4] == ["smollm2:135m", "0123456789ab", "98", "MB"]
+    assert row.rstrip().endswith("years ago")
+    assert header.index("SIZE") == row.index("98 MB")
+    assert cluster.authorization == "Bearer corral_mine"
+
+
+async def test_list_can_be_narrowed_by_a_prefix(corral: Corral) -> None:
+    assert len((await corral("ls", "SMOL"))[1].splitlines()) == 2
+    assert len((await corral("ls", "llama"))[1].splitlines()) == 1
+
+
+async def test_ps_shows_where_a_model_is_and_until_when(corral: Corral) -> None:
+    _, out, _ = await corral("ps")
+    assert out.splitlines()[1].split() == ["smollm2:135m", "0123456789ab", "98", "MB", "100%", "CPU", "4096", "Forever"]
+
+
+async def test_run_streams_the_reply_to_what_was_piped_and_typed(corral: Corral, cluster: Cluster) -> None:
+    code, out, err = await corral("run", "smollm2:135m", "sum", "up", "--verbose", piped="text")
+    assert (code, out) == (0, "Hello\n\n")
+    assert "eval count:           2 token(s)" in err
+    assert cluster.asked == [("POST", "/api/generate", {"model": "smollm2:135m", "prompt": "text sum up"})]
+
+
+async def test_a_refusal_is_told_on_stderr_with_exit_code_1(corral: Corral) -> None:
+    assert await corral("run", "absent", "hi") == (1, "", "Error: model 'absent' not found\n")
+    assert await corral("stop", "absent") == (1, "", 'Error: couldn\'t find model "absent" to stop\n')
+
+
+async def test_an_unreachable_cluster_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], unused_tcp_port: int
+) -> None:
+    monkeypatch.setenv("CORRAL_HOST", f"127.0.0.1:{unused_tcp_port}")
+    assert await asyncio.to_thread(main, ["list"]) == 1
+    assert f"could not connect to Corral at http://127.0.0.1:{unused_tcp_port}" in capsys.readouterr().err
+
+
+async def test_cp_and_rm_say_what_they_did(corral: Corral, cluster: Cluster) -> None:
+    assert (await corral("cp", "a", "b"))[1] == "copied 'a' to 'b'\n"
+    assert (await corral("rm", "a", "b"))[1] == "deleted 'a'\ndeleted 'b'\n"
+    assert cluster.asked[0] == ("POST", "/api/copy", {"source": "a", "destination": "b"})
+    assert [path for _, path, _ in cluster.asked[1:]] == ["/api/generate", "/api/delete"] * 2
+
+
+async def test_create_uploads_the_weights_once_and_sends_the_recipe(
+    corral: Corral, cluster: Cluster, tmp_path: Path
+) -> None:
+    weights = b"GGUF" + bytes(3_000_000)
+    digest = "sha256:" + hashlib.sha256(weights).hexdigest()
+    (tmp_path / "w.gguf").write_bytes(weights)
+    (tmp_path / "Modelfile").write_text("FROM ./w.gguf\nSYSTEM be kind\nPARAMETER seed 1\nPARAMETER mirostat 1\n")
+    code, _, err = await corral("create", "bot", "-f", str(tmp_path / "Modelfile"))
+    assert code == 0
+    assert cluster.blobs == {digest: weights}
+    expected = {"model": "bot", "system": "be kind", "parameters": {"seed": 1}, "files": {"w.gguf": digest}}
+    assert cluster.asked == [("POST", "/api/create", expected)]
+    assert err.splitlines() == [
+        "Warning: parameter mirostat is deprecated and was left out",
+        "hashing w.gguf (3.0 MB)",
+        "uploading w.gguf",
+        "parsing GGUF",
+        "success",
+    ]
+    _, _, again = await corral("create", "bot", "-f", str(tmp_path / "Modelfile"))
+    assert "uploading" not in again
+
+
+async def test_a_failure_inside_the_stream_is_a_failure(corral: Corral, tmp_path: Path) -> None:
+    (tmp_path / "Modelfile").write_text("FROM base")
+    code, _, err = await corral("create", "broken", "-f", str(tmp_path / "Modelfile"))
+    assert (code, err.splitlines()[-1]) == (1, "Error: disk full")
+
+
+async def test_a_modelfile_that_is_missing_or_wrong_never_reaches_the_server(
+    corral: Corral, cluster: Cluster, tmp_path: Path
+) -> None:
+    code, _, err = await corral("create", "bot", "-f", str(tmp_path / "nothing"))
+    assert (code, err) == (1, f"Error: cannot read {tmp_path / 'nothing'}: No such file or directory\n")
+    (tmp_path / "Modelfile").write_text("SYSTEM hello")
+    assert (await corral("create", "bot", "-f", str(tmp_path / "Modelfile")))[2] == "Error: no FROM line\n"
+    assert cluster.asked == []
+
+
+async def test_keys_are_created_listed_and_revoked(corral: Corral, cluster: Cluster) -> None:
+    assert (await corral("keys", "create", "ada", "--role", "admin"))[1] == "corral_secret\n"
+    assert (await corral("keys", "list"))[1].splitlines()[1].split()[:3] == ["k1", "ada", "admin"]
+    assert (await corral("keys", "revoke", "k1"))[1] == "revoked 'k1'\n"
+    assert cluster.asked[0] == ("POST", "/api/keys", {"name": "ada", "role": "admin"})
+    assert cluster.asked[-1][:2] == ("DELETE", "/api/keys/k1")
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, *lines: str | type[BaseException]) -> None:
+    """What the user types at the prompt, line after line, and then Ctrl-D."""
+    waiting = iter(lines)
+
+    def read(_prompt: str = "") -> str:
+        line = next(waiting, EOFError)
+        if isinstance(line, str):
+            return line
+        raise line
+
+    monkeypatch.setattr("builtins.input", read)
+
+
+async def converse(address: str) -> None:
+    def hold() -> None:
+        with Client(address) as client:
+            conversation.hold(client, {"model": "smollm2:135m"}, verbose=False)
+
+    await asyncio.to_thread(hold)
+
+
+async def test_a_conversation_remembers_what_was_said(
+    address: str, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, "Hi", '"""two', 'lines"""', "", "/bye", "never read")
+    await converse(address)
+    first = {"role": "user", "content": "Hi"}
+    reply = {"role": "assistant", "content": "Hello"}
+    assert [body["messages"] for _, path, body in cluster.asked if path == "/api/chat"] == [
+        [first],
+        [first, reply, {"role": "user", "content": "two\nlines"}],
+    ]
+    assert capsys.readouterr().out.count("Hello") == 2
+
+
+async def test_a_conversation_can_be_cleared_and_survives_ctrl_c_and_unknown_commands(
+    address: str, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, "Hi", "/clear", KeyboardInterrupt, "/dance", "Again")
+    await converse(address)
+    chats = [body["messages"] for _, path, body in cluster.asked if path == "/api/chat"]
+    assert chats[-1] == [{"role": "user", "content": "Again"}]
+    assert "Unknown command '/dance'. Type /? for help" in capsys.readouterr().out
+
+
+async def test_ctrl_c_ends_the_reply_and_keeps_what_came(
+    address: str, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed(monkeypatch, "Hi", "Again")
+    pieces: list[str] = []
+
+    class Interrupting(io.StringIO):
+        def write(self, text: str) -> int:
+            pieces.append(text)
+            if len(pieces) == 2:
+                raise KeyboardInterrupt
+            return super().write(text)
+
+    def hold() -> None:
+        with Client(address) as client:
+            conversation.hold(client, {"model": "smollm2:135m"}, verbose=False)
+
+    monkeypatch.setattr("sys.stdout", Interrupting())
+    await asyncio.to_thread(hold)
+    chats = [body["messages"] for _, path, body in cluster.asked if path == "/api/chat"]
+    assert chats[1][1] == {"role": "assistant", "content": "Hello"}

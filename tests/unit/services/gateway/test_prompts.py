@@ -1,0 +1,63 @@
+"""Assembling prompts from requests and the model's own instructions."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from fakes.model_entries import model_entry
+from services.gateway.dialects.ollama import parse_generate
+from services.gateway.prompts import prompt_of_chat, prompt_of_generate, prompt_tokens_estimate
+from shared.generation import ChatPrompt, LoadOnly, Message, Prompt, RawPrompt
+
+STORED = (Message("user", "2+2?"), Message("assistant", "4"))
+ENTRY = model_entry("tiny", system="Be brief.", messages=STORED)
+SYSTEM = Message("system", "Be brief.")
+ASKED = Message("user", "Hi")
+
+
+def generated(**fields: Any) -> Prompt:
+    return prompt_of_generate(parse_generate(json.dumps({"prompt": "Hi", **fields}).encode()), ENTRY)
+
+
+def test_generate_puts_the_models_instructions_in_front() -> None:
+    assert generated() == ChatPrompt(messages=(SYSTEM, *STORED, ASKED), model_messages_count=3)
+
+
+def test_a_system_of_the_request_replaces_the_models_and_shares_no_prefix() -> None:
+    assert generated(system="Rhyme.") == ChatPrompt(
+        messages=(Message("system", "Rhyme."), *STORED, ASKED), model_messages_count=0
+    )
+
+
+def test_tokens_of_an_earlier_reply_take_the_place_of_stored_messages() -> None:
+    assert generated(context=[5, 6], template="{{ .Prompt }}") == ChatPrompt(
+        messages=(SYSTEM, ASKED), model_messages_count=1, template="{{ .Prompt }}", context=(5, 6)
+    )
+
+
+def test_raw_text_and_no_text() -> None:
+    assert generated(raw=True) == RawPrompt(text="Hi")
+    assert generated(prompt="") == LoadOnly()
+    assert prompt_of_chat((), ENTRY) == LoadOnly()
+
+
+def test_a_chat_that_begins_with_its_own_system_leaves_out_the_models() -> None:
+    own = Message("system", "Rhyme.")
+    assert prompt_of_chat((own, ASKED), ENTRY) == ChatPrompt(messages=(*STORED, own, ASKED), model_messages_count=2)
+
+
+@pytest.mark.parametrize(("family", "kept"), [("qwen3", "answer"), ("llama", "<think>\nhm\n</think>\n\nanswer")])
+def test_old_thoughts_are_cut_for_the_models_that_expect_it(family: str, kept: str) -> None:
+    entry = msgspec.structs.replace(model_entry("some", family=family))
+    thought = Message("assistant", "<think>\nhm\n</think>\n\nanswer")
+    prompt = prompt_of_chat((ASKED, thought, ASKED, thought), entry)
+    assert isinstance(prompt, ChatPrompt)
+    assert [message.content for message in prompt.messages] == ["Hi", kept, "Hi", thought.content]
+
+
+def test_a_prompt_is_estimated_at_four_characters_a_token() -> None:
+    assert prompt_tokens_estimate(ChatPrompt(messages=(Message("user", "a" * 40),), context=(1, 2))) == 12
+    assert prompt_tokens_estimate(RawPrompt(text="a" * 8)) == 2
+    assert prompt_tokens_estimate(LoadOnly()) == 0

