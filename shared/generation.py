@@ -23,7 +23,8 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ChatPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="chat"):
-    """Messages for the model's chat template; `template` is Go template text that replaces the model's own.
+    """Messages for a chat template: the Go text `template` of the request, else `model_template` of the model, else
+    the model file's own.
 
     The first `model_messages_count` messages come from the model itself (its SYSTEM and MESSAGE instructions), so
     their cached prefix may be shared between tenants.
@@ -33,6 +34,7 @@ class ChatPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="chat"):
     messages: tuple[Message, ...]
     model_messages_count: int = 0
     template: str | None = None
+    model_template: str | None = None
     context: tuple[int, ...] = ()
 
 

@@ -28,6 +28,7 @@ def prompt_of_generate(call: GenerateCall, entry: ModelEntry) -> Prompt:
         # A request's own system message in front leaves nothing that all requests begin with.
         model_messages_count=0 if call.system else len(head) + len(stored),
         template=call.template or None,
+        model_template=entry.template,
         context=call.context,
     )
 
@@ -39,7 +40,7 @@ def prompt_of_chat(messages: Sequence[Message], entry: ModelEntry) -> Prompt:
     head = (Message("system", entry.system),) if entry.system and messages[0].role != "system" else ()
     own = (*head, *entry.messages)
     asked = _without_old_thoughts(messages) if _thinks_in_content(entry) else tuple(messages)
-    return ChatPrompt(messages=(*own, *asked), model_messages_count=len(own))
+    return ChatPrompt(messages=(*own, *asked), model_messages_count=len(own), model_template=entry.template)
 
 
 def prompt_tokens_estimate(prompt: Prompt) -> int:

@@ -12,7 +12,7 @@ from services.worker.generations import Generations
 from services.worker.residency.manager import Residency
 from shared import control_jobs, keys
 from shared.digest import Digest
-from shared.errors import CorralError, ModelUnknown, WorkerBusy
+from shared.errors import CorralError, InternalError, ModelUnknown, WorkerBusy
 from shared.generation_queue import GenerationQueue
 from shared.model_index import ModelIndex
 from shared.model_name import parse_model_name
@@ -88,6 +88,10 @@ class Control:
         except CorralError as error:
             log.error("model_load_failed", model=model, code=error.code, reason=error.message)
             await self._fail_waiting(Digest(weights), error)
+        except Exception:
+            log.exception("model_load_failed", model=model)
+            reason = InternalError("the model could not be loaded; the worker's log has the details")
+            await self._fail_waiting(Digest(weights), reason)
 
     async def _fail_waiting(self, weights: Digest, error: CorralError) -> None:
         """A model that cannot be loaded is reported once to everyone who waits for it, not retried for ever."""

@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import time
+from collections import deque
+from typing import Final
 
 import msgspec
 import structlog
@@ -49,6 +51,9 @@ from shared.generation_queue import GenerationQueue, token_cost
 
 log = structlog.get_logger("corral.worker")
 
+CANCELS_KEPT: Final = 1000
+"""How many cancels of generations that are not here are remembered; they overtake their jobs by milliseconds."""
+
 
 class Active:
     """One generation between its `started` and its last event."""
@@ -73,6 +78,7 @@ class Generations:
         self._clock = clock
         self._worker_id = worker_id
         self._active: dict[int, Active] = {}
+        self._cancelled_early: deque[tuple[RequestId, int]] = deque(maxlen=CANCELS_KEPT)
         self._ids = itertools.count(1)
 
     def start(self, request: GenerationRequest, resident: Resident, lease: Lease) -> "asyncio.Task[None]":
@@ -87,14 +93,25 @@ class Generations:
             lease.release()
 
         active.task.add_done_callback(ended)
+        if (request.request_id, request.attempt) in self._cancelled_early:
+            active.task.cancel()
         return active.task
 
     def cancel(self, request_id: RequestId, attempt: int) -> None:
-        """End that attempt of the generation without another word; its gateway does not listen any more."""
-        for active in self._active.values():
-            is_meant = (active.request.request_id, active.request.attempt) == (request_id, attempt)
-            if is_meant and active.task is not None:
-                active.task.cancel()
+        """End that attempt of the generation without another word; its gateway does not listen any more.
+
+        A cancel may overtake its job, which comes over another connection: then it waits for it here.
+        """
+        meant = [
+            active.task
+            for active in self._active.values()
+            if (active.request.request_id, active.request.attempt) == (request_id, attempt)
+        ]
+        for task in meant:
+            if task is not None:
+                task.cancel()
+        if not meant:
+            self._cancelled_early.append((request_id, attempt))
 
     def cancel_all_of_missing(self, gateways: frozenset[str]) -> None:
         """End what was asked for by gateways that are not among the living."""
@@ -167,7 +184,8 @@ class Generations:
             log.exception("generation_failed", request_id=request.request_id)
             self._say(request, _failed(request, InternalError("internal error; the worker's log has the details")))
         finally:
-            if not active.ending.done():
+            # Cancelling the task cancels the future it awaits: that is done then, but the sequence is not.
+            if active.ending.cancelled() or not active.ending.done():
                 lease.runner.cancel(sequence_id)
             self._count(request, usage, outcome)
             await self._forget(request, usage)
@@ -217,7 +235,6 @@ class Generations:
             shared_prefix=shared_prefix(
                 prompt,
                 text,
-                model_template=resident.entry.template,
                 jinja_source=source,
                 bos_token=bos,
                 eos_token=eos,

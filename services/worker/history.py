@@ -16,6 +16,7 @@ def without_oldest_message(prompt: ChatPrompt) -> ChatPrompt | None:
             messages=prompt.messages[:index] + prompt.messages[index + 1 :],
             model_messages_count=prompt.model_messages_count - (index < prompt.model_messages_count),
             template=prompt.template,
+            model_template=prompt.model_template,
             context=prompt.context,
         )
     return None

@@ -29,6 +29,7 @@ class Outbox:
         self._pending: dict[str, list[Event]] = defaultdict(list)
         self._filled = asyncio.Event()
         self._expire_due_s: dict[str, float] = {}
+        self._sending = asyncio.Lock()  # one sender at a time keeps a gateway's events in order
 
     def put(self, gateway_id: str, events: Iterable[Event]) -> None:
         pending = self._pending[gateway_id]
@@ -54,15 +55,16 @@ class Outbox:
 
         Raises: RedisError, OSError (what was not sent stays).
         """
-        self._filled.clear()
-        while self._pending:
-            gateway_id = next(iter(self._pending))
-            events = self._pending.pop(gateway_id)
-            try:
-                await frames.append(self._redis, gateway_id, events, expire=self._expire_is_due(gateway_id))
-            except BaseException:
-                self._pending[gateway_id] = events + self._pending.pop(gateway_id, [])
-                raise
+        async with self._sending:
+            self._filled.clear()
+            while self._pending:
+                gateway_id = next(iter(self._pending))
+                events = self._pending.pop(gateway_id)
+                try:
+                    await frames.append(self._redis, gateway_id, events, expire=self._expire_is_due(gateway_id))
+                except BaseException:
+                    self._pending[gateway_id] = events + self._pending.pop(gateway_id, [])
+                    raise
 
     async def close(self) -> None:
         """Send the rest, if Redis lets us."""

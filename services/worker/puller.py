@@ -62,6 +62,9 @@ class Puller:
             except (RedisError, OSError) as cause:
                 log.warning("pull_interrupted", cause=str(cause))
                 await asyncio.sleep(RETRY_S)
+            except Exception:
+                # A job this worker cannot read is for its gateway's watchdog; those behind it are still to be served.
+                log.exception("pull_failed")
 
     async def _pull(self) -> None:
         async with self._redis.client() as connection:

@@ -15,7 +15,7 @@ from fakes.gguf_files import real_model
 from fakes.polling import until
 from shared import control_jobs, frames, keys
 from shared.cluster_state import GatewayState, ResidentModel, WorkerState
-from shared.digest import Digest
+from shared.digest import Digest, digest_of
 from shared.generation import (
     ChatPrompt,
     Delta,
@@ -117,12 +117,20 @@ class GatewayDesk:
                     heard.changed.notify_all()
 
     async def publish(
-        self, name: str, *, content: bytes | None = None, params: dict[str, object] | None = None
+        self,
+        name: str,
+        *,
+        content: bytes | None = None,
+        params: dict[str, object] | None = None,
+        real_digest: bool = False,
     ) -> ModelEntry:
-        """Store a model: the bundled one under a digest of its own, or one with `content`."""
+        """Store a model: the bundled one, or one with `content`.
+
+        Its digest is made up, so that the same weights may be several models, unless it has to be the `real_digest`.
+        """
         number = len(self._entries)
-        weights = Digest(f"sha256:{number:064x}")
-        blob = self.models_dir / "blobs" / weights.replace(":", "-")
+        weights = digest_of(real_model().read_bytes()) if real_digest else Digest(f"sha256:{number:064x}")
+        blob = self.blob_path(weights)
         if content is None:
             blob.symlink_to(real_model())
         else:
@@ -144,6 +152,9 @@ class GatewayDesk:
         self._entries.append(entry)
         await ModelIndex(self.redis).publish(self._entries)
         return entry
+
+    def blob_path(self, weights: Digest) -> Path:
+        return self.models_dir / "blobs" / weights.replace(":", "-")
 
     async def ask(self, model: ModelEntry, prompt: Prompt | str | None = None, **changes: Any) -> RequestId:
         """Queue a generation, by default one that goes on until its length limit.

@@ -13,6 +13,14 @@ import psutil
 from fakes.polling import until
 
 
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it still runs; one that only waits for its parent to notice its end does not."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 class WorkerService:
     """`python -m services.worker`; `settings` are fields of its Settings in text."""
 
@@ -46,7 +54,7 @@ class WorkerService:
             if self._process.returncode is None:
                 self._process.kill()
             await self._process.wait()
-            await until(lambda: not any(runner.is_running() for runner in runners))
+            await until(lambda: not any(map(is_alive, runners)))
 
     @property
     def log(self) -> str:

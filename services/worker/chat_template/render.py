@@ -14,21 +14,14 @@ _PROBES: Final = ("a", "b")
 """Two user messages whose renderings part exactly where a user's words begin."""
 
 
-def render(
-    prompt: ChatPrompt,
-    *,
-    jinja_source: str | None,
-    bos_token: str,
-    eos_token: str,
-    model_template: str | None = None,
-) -> str:
+def render(prompt: ChatPrompt, *, jinja_source: str | None, bos_token: str, eos_token: str) -> str:
     """The prompt's messages as the model expects them, ending where its answer begins.
 
     The request's own Go template comes first, then the model's (its TEMPLATE), then the model file's Jinja template; a
     model with none gets the bare text, as from Ollama's default template `{{ .Prompt }}`.
     Raises: ParameterInvalid when the template is broken, refuses the conversation or does too much.
     """
-    go_template = model_template if prompt.template is None else prompt.template
+    go_template = prompt.model_template if prompt.template is None else prompt.template
     if go_template is not None:
         return render_ollama_template(go_template, prompt.messages)
     if jinja_source is not None:
@@ -37,13 +30,7 @@ def render(
 
 
 def shared_prefix(
-    prompt: ChatPrompt,
-    rendered: str,
-    *,
-    jinja_source: str | None,
-    bos_token: str,
-    eos_token: str,
-    model_template: str | None = None,
+    prompt: ChatPrompt, rendered: str, *, jinja_source: str | None, bos_token: str, eos_token: str
 ) -> str:
     """How much of `rendered` may be cached for every tenant, because the model alone determines it.
 
@@ -51,17 +38,19 @@ def shared_prefix(
     always a prefix of one text that depends on the model and not on the request. A template that came with the
     request shares nothing, unless it is the model's.
     """
-    if prompt.template is not None and prompt.template != model_template:
+    if prompt.template is not None and prompt.template != prompt.model_template:
         return ""
     model_messages = prompt.messages[: prompt.model_messages_count]
     try:
         renderings = [
             render(
-                ChatPrompt(messages=(*model_messages, Message(role="user", content=word))),
+                ChatPrompt(
+                    messages=(*model_messages, Message(role="user", content=word)),
+                    model_template=prompt.model_template,
+                ),
                 jinja_source=jinja_source,
                 bos_token=bos_token,
                 eos_token=eos_token,
-                model_template=model_template,
             )
             for word in _PROBES
         ]

@@ -57,13 +57,20 @@ class Residency:
     """All models of this worker. One load or unload runs at a time; leases are granted in between."""
 
     def __init__(
-        self, limits: Limits, blobs: LocalBlobs, clock: Clock, observer: Observer, on_change: Callable[[], None]
+        self,
+        limits: Limits,
+        blobs: LocalBlobs,
+        clock: Clock,
+        observer: Observer,
+        on_change: Callable[[], None],
+        new_runner: Callable[[Callable[[StepDone], None], Callable[[str], None]], RunnerProcess] = RunnerProcess,
     ) -> None:
         self._limits = limits
         self._blobs = blobs
         self._clock = clock
         self._observer = observer
         self._on_change = on_change
+        self._new_runner = new_runner
         self._models: dict[Digest, Resident] = {}
         self._changing = asyncio.Lock()
         self._threads_count = limits.threads_count
@@ -145,10 +152,11 @@ class Residency:
         fitting = sizes.context_tokens_fitting(
             entry, slots_count=limits.slots_count, memory_bytes=limits.memory_bytes_max - others_bytes
         )
-        runner = RunnerProcess(
-            on_step=lambda report: self._step_done(resident, report),
-            on_exit=lambda reason: self._runner_died(resident, reason),
+        runner = self._new_runner(
+            lambda report: self._step_done(resident, report),
+            lambda reason: self._runner_died(resident, reason),
         )
+        threads_count = self._threads_count
         resident.opened = await runner.open(
             Open(
                 path=str(path),
@@ -156,7 +164,7 @@ class Residency:
                 n_ctx_seq_max=max(context_tokens, fitting),
                 n_seq_max=limits.slots_count,
                 n_batch=options.num_batch,
-                n_threads=options.num_thread or self._threads_count,
+                n_threads=options.num_thread or threads_count,
                 n_gpu_layers=options.num_gpu,
                 main_gpu=options.main_gpu,
                 use_mmap=options.use_mmap,
@@ -167,6 +175,9 @@ class Residency:
             timeout_s=limits.load_timeout_s,
         )
         resident.runner = runner
+        if threads_count != self._threads_count and not options.num_thread:
+            # The threads were divided anew while this model was loading.
+            runner.set_threads(self._threads_count)
         resident.context_tokens = resident.opened.context_tokens
         resident.last_used_s = self._clock.monotonic_s()
         resident.state = State.READY

@@ -33,7 +33,7 @@ async def test_a_waiting_generation_runs_once_its_model_was_loaded_on_demand(
     assert kinds == [Started, *[Delta] * (len(kinds) - 2), Finished]
     assert desk.heard[request_id].text.startswith(" 7, 8, 9,")
     assert finished.usage.generated_tokens == len(desk.heard[request_id].token_ids)
-    assert finished.usage.load_ns > 100_000_000
+    assert finished.usage.load_ns > 10_000_000
     await desk.no_job_is_left()
 
 
@@ -148,7 +148,7 @@ async def test_a_cancel_that_comes_before_the_start_is_not_forgotten(
     desk: GatewayDesk, worker: WorkerService, redis: Redis, model: ModelEntry
 ) -> None:
     late = RequestId("cancelled-early")
-    await redis.xadd(keys.cancels(worker.worker_id), {"request": late})
+    await redis.xadd(keys.cancels(worker.worker_id), {"request": late, "attempt": 1})
     marker = await desk.ask(model, num_predict=1)
     await desk.finished(marker)
     await desk.ask(model, request_id=late, num_predict=900)

@@ -9,24 +9,18 @@ SYSTEM = Message(role="system", content="Be brief.")
 HELLO = Message(role="user", content="Hello")
 
 
-def rendered(prompt: ChatPrompt, jinja_source: str | None = JINJA, model_template: str | None = None) -> str:
-    return render(prompt, jinja_source=jinja_source, bos_token="<s>", eos_token="</s>", model_template=model_template)
+def rendered(prompt: ChatPrompt, jinja_source: str | None = JINJA) -> str:
+    return render(prompt, jinja_source=jinja_source, bos_token="<s>", eos_token="</s>")
 
 
-def shared(prompt: ChatPrompt, *, model_template: str | None = None, jinja_source: str | None = JINJA) -> str:
-    return shared_prefix(
-        prompt,
-        rendered(prompt, jinja_source, model_template),
-        model_template=model_template,
-        jinja_source=jinja_source,
-        bos_token="<s>",
-        eos_token="</s>",
-    )
+def shared(prompt: ChatPrompt, *, jinja_source: str | None = JINJA) -> str:
+    text = rendered(prompt, jinja_source)
+    return shared_prefix(prompt, text, jinja_source=jinja_source, bos_token="<s>", eos_token="</s>")
 
 
 def test_the_requests_go_template_comes_before_the_models_and_that_before_the_files_own() -> None:
-    assert rendered(ChatPrompt(messages=(HELLO,), template=GO), model_template="unused") == "(user)Hello(assistant)"
-    assert rendered(ChatPrompt(messages=(HELLO,)), model_template=GO) == "(user)Hello(assistant)"
+    assert rendered(ChatPrompt(messages=(HELLO,), template=GO, model_template="unused")) == "(user)Hello(assistant)"
+    assert rendered(ChatPrompt(messages=(HELLO,), model_template=GO)) == "(user)Hello(assistant)"
 
 
 def test_the_files_own_template_is_used_when_there_is_no_other() -> None:
@@ -53,17 +47,21 @@ def test_a_templates_fixed_beginning_is_shared_without_any_message_of_the_model(
 
 
 def test_a_models_go_template_is_shared_but_a_requests_is_not() -> None:
-    of_model = ChatPrompt(messages=(SYSTEM, HELLO), model_messages_count=1)
-    assert shared(of_model, model_template=GO) == "(system)Be brief.(user)"
-    prompt = ChatPrompt(messages=(SYSTEM, HELLO), model_messages_count=1, template=GO)
-    assert shared(prompt, model_template=GO) == "(system)Be brief.(user)"
-    assert shared(prompt, model_template="another") == ""
-    assert shared(prompt, model_template=None) == ""
+    def prompt(*, template: str | None, model_template: str | None) -> ChatPrompt:
+        return ChatPrompt(
+            messages=(SYSTEM, HELLO), model_messages_count=1, template=template, model_template=model_template
+        )
+
+    assert shared(prompt(template=None, model_template=GO)) == "(system)Be brief.(user)"
+    assert shared(prompt(template=GO, model_template=GO)) == "(system)Be brief.(user)"
+    assert shared(prompt(template=GO, model_template="another")) == ""
+    assert shared(prompt(template=GO, model_template=None)) == ""
 
 
 def test_the_models_last_user_message_merges_with_the_requests_and_only_its_own_part_is_shared() -> None:
-    prompt = ChatPrompt(messages=(Message(role="user", content="Example"), HELLO), model_messages_count=1, template=GO)
-    assert shared(prompt, model_template=GO) == "(user)Example\n\n"
+    example = Message(role="user", content="Example")
+    prompt = ChatPrompt(messages=(example, HELLO), model_messages_count=1, model_template=GO)
+    assert shared(prompt) == "(user)Example\n\n"
 
 
 def test_nothing_is_shared_when_the_template_refuses_a_plain_conversation() -> None:

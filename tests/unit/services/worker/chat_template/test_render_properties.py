@@ -23,12 +23,10 @@ model_parts = st.lists(st.builds(Message, role=roles, content=words), max_size=2
 
 
 def shared(source: str, is_go: bool, own: tuple[Message, ...], theirs: tuple[Message, ...]) -> tuple[str, str]:
-    prompt = ChatPrompt(messages=(*own, *theirs), model_messages_count=len(own))
     template, jinja_source = (source, None) if is_go else (None, source)
-    text = render(prompt, jinja_source=jinja_source, bos_token="<s>", eos_token="", model_template=template)
-    prefix = shared_prefix(
-        prompt, text, jinja_source=jinja_source, bos_token="<s>", eos_token="", model_template=template
-    )
+    prompt = ChatPrompt(messages=(*own, *theirs), model_messages_count=len(own), model_template=template)
+    text = render(prompt, jinja_source=jinja_source, bos_token="<s>", eos_token="")
+    prefix = shared_prefix(prompt, text, jinja_source=jinja_source, bos_token="<s>", eos_token="")
     return prefix, text
 
 

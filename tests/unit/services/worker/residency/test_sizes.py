@@ -1,0 +1,56 @@
+"""What a model takes and what there is."""
+
+import msgspec
+import psutil
+import pytest
+
+from services.worker.residency.sizes import (
+    COMPUTE_BYTES,
+    context_tokens_fitting,
+    memory_bytes_available,
+    model_bytes,
+)
+from shared.digest import Digest
+from shared.model_index import ModelDetails, ModelEntry
+from shared.model_name import parse_model_name
+
+ENTRY = ModelEntry(
+    name=parse_model_name("tiny"),
+    digest="a" * 64,
+    weights=Digest("sha256:" + "b" * 64),
+    weights_bytes=1_000_000,
+    size_bytes=1_000_000,
+    modified_unix_ms=0,
+    details=ModelDetails(),
+    capabilities=("completion",),
+    context_length=8192,
+    embedding_length=64,
+    kv_bytes_per_token=1000,
+)
+
+
+def test_a_model_takes_its_weights_and_every_slots_whole_context() -> None:
+    assert model_bytes(ENTRY, context_tokens=100, slots_count=4) == 1_000_000 + 400_000 + COMPUTE_BYTES
+
+
+@pytest.mark.parametrize("memory_bytes", [COMPUTE_BYTES + 1_000_000, COMPUTE_BYTES + 5_004_999, COMPUTE_BYTES * 2])
+def test_the_largest_fitting_context_fits_and_one_more_token_does_not(memory_bytes: int) -> None:
+    tokens = context_tokens_fitting(ENTRY, slots_count=4, memory_bytes=memory_bytes)
+    assert tokens == ENTRY.context_length or (
+        model_bytes(ENTRY, context_tokens=tokens, slots_count=4)
+        <= memory_bytes
+        < model_bytes(ENTRY, context_tokens=tokens + 1, slots_count=4)
+    )
+
+
+def test_no_context_fits_where_the_weights_do_not() -> None:
+    assert context_tokens_fitting(ENTRY, slots_count=4, memory_bytes=1_000_000) == 0
+
+
+def test_a_model_without_attention_is_limited_by_its_training_only() -> None:
+    recurrent = msgspec.structs.replace(ENTRY, kv_bytes_per_token=0)
+    assert context_tokens_fitting(recurrent, slots_count=4, memory_bytes=1) == 8192
+
+
+def test_the_machines_memory_is_no_more_than_the_kernel_says() -> None:
+    assert 0 < memory_bytes_available() <= psutil.virtual_memory().total
