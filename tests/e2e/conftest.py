@@ -19,8 +19,6 @@ def cluster() -> Iterator[Cluster]:
             yield running
         finally:
             running.stop()
-            assert running.supervisor.stdout is not None
-            running.supervisor.stdout.close()
 
 
 @pytest.fixture

@@ -39,8 +39,7 @@ def test_killing_the_supervisor_leaves_no_process_behind(home: Path) -> None:
     cluster = start_cluster(home)
     assert httpx.post(f"{cluster.url}/api/generate", json={"model": MODEL}, timeout=60).status_code == 200
     below = cluster.processes()
-    cluster.supervisor.kill()
-    cluster.supervisor.wait()
+    cluster.kill()
     wait_until_gone(below)
 
 

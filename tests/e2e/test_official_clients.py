@@ -1,7 +1,7 @@
 """The official Ollama and OpenAI clients against the whole cluster and a real model."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import ollama
@@ -24,8 +24,10 @@ PROMPTS = [
 
 
 @pytest.fixture
-def client(cluster: Cluster) -> ollama.Client:
-    return ollama.Client(host=cluster.url)
+def client(cluster: Cluster) -> Iterator[ollama.Client]:
+    made = ollama.Client(host=cluster.url)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -93,6 +95,7 @@ async def test_eight_streams_at_once_say_what_each_says_alone(cluster: Cluster) 
     alone = [await text_of(prompt) for prompt in PROMPTS]
     assert len(set(alone)) == SLOTS_COUNT
     assert await asyncio.gather(*(text_of(prompt) for prompt in PROMPTS)) == alone
+    await async_client.close()
 
 
 async def test_the_openai_client_streams_and_counts(sdk: openai.AsyncOpenAI) -> None:

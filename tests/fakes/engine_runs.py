@@ -52,6 +52,7 @@ def new_engine(
     batch_tokens_max: int = 64,
     context_tokens_max: int | None = None,
     prefill_tokens: int = 8,
+    prompts_apart: bool = True,
 ) -> Engine:
     """An engine whose prompts advance by `prefill_tokens` a step while somebody decodes."""
     return Engine(
@@ -60,6 +61,7 @@ def new_engine(
         context_tokens_default=backend.context_tokens,
         context_tokens_max=context_tokens_max or backend.context_tokens,
         pace=PrefillPace(target_s=0.1, tokens_min=prefill_tokens, tokens_max=prefill_tokens),
+        prompts_apart=prompts_apart,
     )
 
 

@@ -30,7 +30,18 @@ class Cluster:
         return [process for process in below if not module or module in process.cmdline()]
 
     def stop(self) -> int:
+        """Ask the supervisor to stop and give its exit status."""
         self.supervisor.send_signal(signal.SIGTERM)
+        return self._ended()
+
+    def kill(self) -> None:
+        """End the supervisor at once; what it started must notice by itself."""
+        self.supervisor.kill()
+        self._ended()
+
+    def _ended(self) -> int:
+        assert self.supervisor.stdout is not None
+        self.supervisor.stdout.close()
         return self.supervisor.wait(timeout=STOP_S)
 
 

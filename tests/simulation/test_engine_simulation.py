@@ -38,7 +38,8 @@ class Simulation:
             self.backend,
             batch_tokens_max=batch_tokens_max,
             context_tokens_max=CONTEXT_TOKENS_MAX,
-            prefill_tokens=self.random.choice([1, 8]),
+            prefill_tokens=self.random.choice([3, 8]),
+            prompts_apart=self.random.choice([True, False]),
         )
         self.submitted: dict[int, NewSequence] = {}
         self.outcomes: dict[int, Outcome] = {}

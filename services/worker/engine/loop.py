@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from services.worker.engine.backend import Backend, DecodeFailed, KvCacheFull, Run
 from services.worker.engine.prefix_cache import PrefixTree
-from services.worker.engine.scheduler import Limits, PrefillPace, Share, SlotView, plan
+from services.worker.engine.scheduler import Limits, Pass, PrefillPace, Share, SlotView, plan
 from services.worker.engine.sequence import (
     NewSequence,
     Phase,
@@ -38,6 +38,7 @@ class Engine:
         context_tokens_default: int,
         context_tokens_max: int,
         pace: PrefillPace,
+        prompts_apart: bool,
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._backend = backend
@@ -45,10 +46,12 @@ class Engine:
         self._context_tokens_default = context_tokens_default
         self._context_tokens_max = context_tokens_max
         self._pace = pace
+        self._prompts_apart = prompts_apart
         self._now_ns = now_ns
         self._slots = [Slot(index) for index in range(backend.slots_count)]
         self._tree = PrefixTree()
         self._waiting: deque[Sequence] = deque()
+        self._passes: deque[Pass] = deque()
         self._order = 0
         self._events: list[SequenceEvent] = []
 
@@ -93,9 +96,7 @@ class Engine:
 
     def step(self) -> list[SequenceEvent]:
         """One turn: at most one forward pass. Returns what happened, in order."""
-        self._admit()
-        shares = plan(self._view(), Limits(self._batch_tokens_max, self._pace.tokens))
-        if shares:
+        if shares := self._next_pass():
             started_ns = self._now_ns()
             prefilled = self._prefill_tokens(shares)
             if self._decode(shares):
@@ -103,6 +104,20 @@ class Engine:
                 self._pace.observe(prefill_tokens=prefilled, step_s=(self._now_ns() - started_ns) / 1e9)
         events, self._events = self._events, []
         return events
+
+    def _next_pass(self) -> Pass:
+        """The next planned pass, less what was cancelled since; empty when there is nothing to compute.
+
+        Sequences are admitted only when a plan is used up, so a slot in it is still the one it was planned for or free.
+        """
+        if not self._passes:
+            self._admit()
+            limits = Limits(self._batch_tokens_max, self._pace.tokens, self._prompts_apart)
+            self._passes.extend(plan(self._view(), limits))
+        shares: Pass = ()
+        while self._passes and not shares:
+            shares = tuple(share for share in self._passes.popleft() if not self._slots[share.slot].free)
+        return shares
 
     def _view(self) -> list[SlotView]:
         return [
@@ -164,14 +179,14 @@ class Engine:
         sequence.cached_tokens = sequence.computed_tokens = reused_tokens
         sequence.sampler = self._backend.sampler(sequence.options, sequence.prompt)
 
-    def _prefill_tokens(self, shares: tuple[Share, ...]) -> int:
+    def _prefill_tokens(self, shares: Pass) -> int:
         return sum(
             share.tokens_count
             for share in shares
             if (sequence := self._slots[share.slot].sequence) is not None and sequence.phase is Phase.PREFILL
         )
 
-    def _decode(self, shares: tuple[Share, ...]) -> bool:
+    def _decode(self, shares: Pass) -> bool:
         """Compute the step; when that fails its sequences fail, the others and the model live on."""
         try:
             self._backend.decode([self._run(share) for share in shares])
@@ -197,7 +212,7 @@ class Engine:
         tokens = sequence.prompt[done : done + share.tokens_count]
         return Run(slot.index, done, tokens, done + share.tokens_count == len(sequence.prompt))
 
-    def _advance(self, shares: tuple[Share, ...]) -> None:
+    def _advance(self, shares: Pass) -> None:
         row = -1
         for share in shares:
             slot = self._slots[share.slot]

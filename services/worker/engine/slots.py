@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from services.worker.engine.scheduler import PROMPT_TOKENS_MIN
 from services.worker.engine.sequence import Sequence
 
 COPY_TOKENS_MIN: Final = 32
@@ -51,9 +52,9 @@ def reusable_tokens(slot: Slot, sequence: Sequence, matched_tokens: int) -> int:
     """How much of the matching beginning this sequence may use.
 
     Another tenant's slot serves only what is shared by construction, a reproducible sequence only tokens that were
-    never decoded, and the last prompt token is always computed, because its logits are needed.
+    never decoded. The last prompt token is always computed, because its logits are needed, and never alone.
     """
-    usable = min(matched_tokens, len(sequence.prompt) - 1)
+    usable = max(0, min(matched_tokens, len(sequence.prompt) - PROMPT_TOKENS_MIN))
     if slot.tenant != sequence.tenant:
         usable = min(usable, slot.shared_tokens, sequence.shared_tokens)
     if sequence.options.reproducible:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 import structlog
@@ -21,6 +21,10 @@ from shared.model_index import ModelEntry
 from shared.options import load_options_from, merged
 
 log = structlog.get_logger("corral.worker")
+
+
+BATCH_TOKENS_MIN: Final = 32
+"""A smaller batch would leave no room to divide prompts; llama.cpp pads to this size anyway."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,7 +167,7 @@ class Residency:
                 n_ctx_seq=context_tokens,
                 n_ctx_seq_max=max(context_tokens, fitting),
                 n_seq_max=limits.slots_count,
-                n_batch=options.num_batch,
+                n_batch=max(BATCH_TOKENS_MIN, options.num_batch),
                 n_threads=options.num_thread or threads_count,
                 n_gpu_layers=options.num_gpu,
                 main_gpu=options.main_gpu,

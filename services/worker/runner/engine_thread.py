@@ -47,6 +47,7 @@ def run(command: Open, inbox: "queue.SimpleQueue[Command]", pipe: socket.socket)
         context_tokens_default=min(command.n_ctx_seq, context_tokens_max),
         context_tokens_max=context_tokens_max,
         pace=PrefillPace(target_s=command.step_target_s, tokens_min=PREFILL_TOKENS_MIN, tokens_max=command.n_batch),
+        prompts_apart=not (command.flash_attn or command.kv_unified),
     )
     pipe.sendall(
         packed(

@@ -1,8 +1,9 @@
-"""Which tokens a step computes."""
+"""Which tokens the next passes compute."""
 
 from services.worker.engine.scheduler import Limits, PrefillPace, Share, SlotView, plan
 
-LIMITS = Limits(batch_tokens_max=8, prefill_tokens_max=3)
+LIMITS = Limits(batch_tokens_max=8, prefill_tokens_max=3, prompts_apart=False)
+APART = Limits(batch_tokens_max=8, prefill_tokens_max=3, prompts_apart=True)
 
 
 def test_nothing_is_planned_when_no_slot_is_busy() -> None:
@@ -10,25 +11,45 @@ def test_nothing_is_planned_when_no_slot_is_busy() -> None:
 
 
 def test_a_prompt_alone_may_fill_the_whole_batch() -> None:
-    assert plan([SlotView(0, 1, 100)], LIMITS) == (Share(0, 8),)
+    assert plan([SlotView(0, 1, 100)], LIMITS) == ((Share(0, 8),),)
 
 
 def test_a_prompt_beside_a_stream_gets_no_more_than_the_prefill_limit() -> None:
-    assert plan([SlotView(0, 1, 100), SlotView(1, 2, 0)], LIMITS) == (Share(0, 3), Share(1, 1))
+    assert plan([SlotView(0, 1, 100), SlotView(1, 2, 0)], LIMITS) == ((Share(0, 3), Share(1, 1)),)
 
 
 def test_the_prompt_that_came_first_is_computed_first() -> None:
-    assert plan([SlotView(0, 7, 100), SlotView(1, 3, 5)], LIMITS) == (Share(0, 3), Share(1, 5))
+    assert plan([SlotView(0, 7, 100), SlotView(1, 3, 5)], LIMITS) == ((Share(0, 3), Share(1, 5)),)
 
 
 def test_shares_are_in_slot_order_whatever_the_order_of_arrival() -> None:
     view = [SlotView(2, 1, 0), SlotView(0, 3, 0), SlotView(1, 2, 0)]
-    assert [share.slot for share in plan(view, LIMITS)] == [0, 1, 2]
+    assert [[share.slot for share in shares] for shares in plan(view, LIMITS)] == [[0, 1, 2]]
 
 
 def test_more_streams_than_the_batch_holds_are_served_in_order_of_arrival() -> None:
     view = [SlotView(slot, 10 - slot, 0) for slot in range(10)]
-    assert plan(view, LIMITS) == tuple(Share(slot, 1) for slot in range(2, 10))
+    assert plan(view, LIMITS) == (tuple(Share(slot, 1) for slot in range(2, 10)),)
+
+
+def test_apart_every_prompt_has_a_pass_of_its_own_after_the_streams() -> None:
+    view = [SlotView(0, 1, 2), SlotView(1, 2, 0), SlotView(2, 3, 9), SlotView(3, 4, 0)]
+    limits = Limits(batch_tokens_max=8, prefill_tokens_max=5, prompts_apart=True)
+    assert plan(view, limits) == ((Share(1, 1), Share(3, 1)), (Share(0, 2),), (Share(2, 3),))
+
+
+def test_apart_a_prompt_alone_does_not_wait_for_the_others() -> None:
+    assert plan([SlotView(0, 1, 3), SlotView(1, 2, 3)], APART) == ((Share(0, 3),),)
+
+
+def test_apart_no_prompt_token_is_computed_or_left_alone() -> None:
+    stream = SlotView(7, 0, 0)
+    assert plan([stream, SlotView(0, 1, 4)], APART)[1:] == ((Share(0, 2),),)
+    assert plan([stream, SlotView(0, 1, 2), SlotView(1, 2, 5)], APART)[1:] == ((Share(0, 2),),)
+
+
+def test_apart_a_prompt_of_one_token_is_computed_all_the_same() -> None:
+    assert plan([SlotView(0, 1, 1)], APART) == ((Share(0, 1),),)
 
 
 def test_the_pace_begins_careful_and_then_fills_the_target_time() -> None:

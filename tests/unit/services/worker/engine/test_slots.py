@@ -71,8 +71,8 @@ def test_a_neighbour_of_a_busy_slot_is_preferred_among_empty_ones() -> None:
     assert choice == Choice(slot=2, source=2, reused_tokens=0)
 
 
-def test_the_last_prompt_token_is_always_computed() -> None:
-    assert reusable_tokens(slot(tenant="ann", held=10), sequence(tenant="ann", prompt=10), 10) == 9
+def test_the_last_prompt_tokens_are_always_computed_and_never_one_alone() -> None:
+    assert reusable_tokens(slot(tenant="ann", held=10), sequence(tenant="ann", prompt=10), 10) == 8
 
 
 def test_another_tenant_gets_only_what_both_sides_share() -> None:
