@@ -8,13 +8,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from harness.cluster import SLOTS_COUNT, Cluster, start_cluster
+from harness.cluster import CONTEXT_TOKENS, SLOTS_COUNT, Cluster, start_cluster
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="corral-e2e-") as folder:
-        running = start_cluster(Path(folder), CORRAL_NUM_PARALLEL=str(SLOTS_COUNT))
+        running = start_cluster(
+            Path(folder), CORRAL_NUM_PARALLEL=str(SLOTS_COUNT), CORRAL_CONTEXT_TOKENS=str(CONTEXT_TOKENS)
+        )
         try:
             yield running
         finally:

@@ -9,7 +9,7 @@ import httpx
 import psutil
 import pytest
 
-from harness.cluster import MODEL, Cluster
+from harness.cluster import CONTEXT_TOKENS, MODEL, Cluster
 
 LONG = {"temperature": 0, "num_predict": 2000}
 
@@ -59,7 +59,8 @@ def test_a_client_that_leaves_frees_its_slot(cluster: Cluster, http: httpx.Clien
     body = {"model": MODEL, "prompt": "Tell me a very long story.", "options": LONG, "stream": stream}
     if stream:
         with http.stream("POST", "/api/generate", json=body) as response:
-            next(response.iter_lines())
+            lines = response.iter_lines()  # kept: httpx closes the response with its iterator
+            next(lines)
             wait_for_slots(cluster, 1)
     else:
         with pytest.raises(httpx.ReadTimeout):
@@ -150,8 +151,8 @@ def test_a_prompt_beyond_the_context_is_refused_with_the_numbers(http: httpx.Cli
 
 
 def test_a_request_may_have_a_larger_context_than_the_default(http: httpx.Client) -> None:
-    words = " ".join(f"w{number}" for number in range(1800))
-    body = {"model": MODEL, "prompt": words, "options": {"num_ctx": 8192, "num_predict": 2}, "stream": False}
+    words = " ".join(f"w{number}" for number in range(CONTEXT_TOKENS // 2))
+    body = {"model": MODEL, "prompt": words, "options": {"num_ctx": 4096, "num_predict": 2}, "stream": False}
     response = http.post("/api/generate", json=body)
     assert response.status_code == 200, response.text
-    assert response.json()["prompt_eval_count"] > 4096
+    assert response.json()["prompt_eval_count"] > CONTEXT_TOKENS

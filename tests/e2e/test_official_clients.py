@@ -27,7 +27,7 @@ PROMPTS = [
 def client(cluster: Cluster) -> Iterator[ollama.Client]:
     made = ollama.Client(host=cluster.url)
     yield made
-    made.close()
+    made.close()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ async def test_eight_streams_at_once_say_what_each_says_alone(cluster: Cluster) 
     alone = [await text_of(prompt) for prompt in PROMPTS]
     assert len(set(alone)) == SLOTS_COUNT
     assert await asyncio.gather(*(text_of(prompt) for prompt in PROMPTS)) == alone
-    await async_client.close()
+    await async_client.close()  # type: ignore[no-untyped-call]
 
 
 async def test_the_openai_client_streams_and_counts(sdk: openai.AsyncOpenAI) -> None:

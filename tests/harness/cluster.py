@@ -12,6 +12,7 @@ import psutil
 
 MODEL = "smollm2:135m"
 SLOTS_COUNT = 8
+CONTEXT_TOKENS = 1024
 READY_LINE = "Ctrl-C stops the cluster"
 STOP_S = 45
 
@@ -41,8 +42,9 @@ class Cluster:
 
     def _ended(self) -> int:
         assert self.supervisor.stdout is not None
+        status = self.supervisor.wait(timeout=STOP_S)
         self.supervisor.stdout.close()
-        return self.supervisor.wait(timeout=STOP_S)
+        return status
 
 
 def free_port() -> int:
