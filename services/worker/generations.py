@@ -19,7 +19,7 @@ from services.worker.engine.sequence import (
     SequenceFinished,
     TokensOut,
 )
-from services.worker.history import without_oldest_message
+from services.worker.history import shortened
 from services.worker.outbox import Outbox
 from services.worker.residency.manager import Lease
 from services.worker.residency.resident import Resident
@@ -208,13 +208,11 @@ class Generations:
                 done = await active.ending
                 return self._ended(active, done.reason, done.usage, done.prompt_token_ids)
             except RemoteError as error:
-                shorter = None
-                if error.code == ContextLengthExceeded.code and request.truncate and isinstance(prompt, ChatPrompt):
-                    shorter = without_oldest_message(prompt)
-                if shorter is None:
+                shorter = _shorter(request, prompt, error)
+                if shorter is None or isinstance(prompt, RawPrompt):
                     raise
+                active.dropped_messages_count += len(prompt.messages) - len(shorter.messages)
                 prompt = shorter
-                active.dropped_messages_count += 1
                 active.ending = asyncio.get_running_loop().create_future()
 
     def _sequence(
@@ -277,6 +275,17 @@ class Generations:
         except (RedisError, OSError) as cause:
             # The job's TTL removes it.
             log.warning("job_not_removed", request_id=request.request_id, cause=str(cause))
+
+
+def _shorter(request: GenerationRequest, prompt: ChatPrompt | RawPrompt, error: RemoteError) -> ChatPrompt | None:
+    """What to try after `error`: a shorter conversation, where length was the trouble and shortening is allowed."""
+    if error.code != ContextLengthExceeded.code or not request.truncate or isinstance(prompt, RawPrompt):
+        return None
+    return shortened(
+        prompt,
+        prompt_tokens=int(error.detail["prompt_tokens"]),
+        context_tokens=int(error.detail["context_tokens"]),
+    )
 
 
 def _failed(request: GenerationRequest, error: CorralError) -> Failed:

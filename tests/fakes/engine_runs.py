@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from fakes.backend import FakeBackend
 from services.worker.engine.backend import Backend
+from services.worker.engine.intake import ContextLimits
 from services.worker.engine.loop import Engine
 from services.worker.engine.prefix_cache import _Node
 from services.worker.engine.scheduler import PrefillPace
@@ -58,8 +59,7 @@ def new_engine(
     return Engine(
         backend,
         batch_tokens_max=batch_tokens_max,
-        context_tokens_default=backend.context_tokens,
-        context_tokens_max=context_tokens_max or backend.context_tokens,
+        context_limits=ContextLimits(backend.context_tokens, context_tokens_max or backend.context_tokens),
         pace=PrefillPace(target_s=0.1, tokens_min=prefill_tokens, tokens_max=prefill_tokens),
         prompts_apart=prompts_apart,
     )

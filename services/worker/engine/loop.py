@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from services.worker.engine.backend import Backend, DecodeFailed, KvCacheFull, Run
+from services.worker.engine.intake import ContextLimits, prepared
 from services.worker.engine.prefix_cache import PrefixTree
 from services.worker.engine.scheduler import Limits, Pass, PrefillPace, Share, SlotView, plan
 from services.worker.engine.sequence import (
@@ -20,31 +21,26 @@ from services.worker.engine.sequence import (
     TokensOut,
 )
 from services.worker.engine.slots import Candidate, Slot, choose, reusable_tokens
-from shared.errors import ContextLengthExceeded, CorralError, ParameterInvalid, RunnerDied
+from shared.errors import CorralError, RunnerDied
 from shared.generation import DoneReason
 
 
 class Engine:
-    """Continuous batching over a backend's slots.
-
-    `context_tokens_default` limits sequences that ask for no context size; `context_tokens_max` those that do.
-    """
+    """Continuous batching over a backend's slots."""
 
     def __init__(
         self,
         backend: Backend,
         *,
         batch_tokens_max: int,
-        context_tokens_default: int,
-        context_tokens_max: int,
+        context_limits: ContextLimits,
         pace: PrefillPace,
         prompts_apart: bool,
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._backend = backend
         self._batch_tokens_max = batch_tokens_max
-        self._context_tokens_default = context_tokens_default
-        self._context_tokens_max = context_tokens_max
+        self._context_limits = context_limits
         self._pace = pace
         self._prompts_apart = prompts_apart
         self._now_ns = now_ns
@@ -61,27 +57,13 @@ class Engine:
         return bool(self._waiting or self._events or any(not slot.free for slot in self._slots))
 
     def submit(self, new: NewSequence) -> None:
-        """Queue a sequence; one that can never fit fails in the next step's events."""
-        received_ns = self._now_ns()
-        vocabulary = self._backend.vocabulary
-        tokenize = vocabulary.tokenize
-        if any(not 0 <= token < vocabulary.tokens_count for token in new.context):
-            # A client's own numbers: one unknown token would fail everybody's batch.
-            self._fail(new.sequence_id, ParameterInvalid("invalid context: it holds tokens this model does not have"))
-            return
-        prompt = [*new.context, *tokenize(new.prompt, add_special=not new.context)]
-        tokens_max = min(new.options.num_ctx or self._context_tokens_default, self._context_tokens_max)
-        if not prompt or len(prompt) >= tokens_max:
-            self._fail(new.sequence_id, ContextLengthExceeded(prompt_tokens=len(prompt), context_tokens=tokens_max))
-            return
-        shared_tokens = 0
-        if new.shared_prefix and not new.context:
-            beginning = tokenize(new.shared_prefix, add_special=True)
-            # The last token of a cut text may differ from the one at that place in the whole text.
-            shared_tokens = max(0, min(_common_length(beginning, prompt), len(beginning) - 1))
-        self._waiting.append(
-            Sequence(new, prompt=prompt, shared_tokens=shared_tokens, tokens_max=tokens_max, received_ns=received_ns)
-        )
+        """Queue a sequence; one that cannot run fails in the next step's events."""
+        try:
+            self._waiting.append(
+                prepared(new, self._backend.vocabulary, self._context_limits, received_ns=self._now_ns())
+            )
+        except CorralError as error:
+            self._fail(new.sequence_id, error)
 
     def cancel(self, sequence_id: int) -> None:
         """Free what the sequence holds; unknown and finished ones are ignored."""
@@ -277,10 +259,3 @@ class Engine:
 
     def _fail(self, sequence_id: int, error: CorralError) -> None:
         self._events.append(SequenceFailed(sequence_id, error.info()))
-
-
-def _common_length(a: list[int], b: list[int]) -> int:
-    for index, (left, right) in enumerate(zip(a, b, strict=False)):
-        if left != right:
-            return index
-    return min(len(a), len(b))

@@ -4,6 +4,7 @@ import queue
 import socket
 import time
 
+from services.worker.engine.intake import ContextLimits
 from services.worker.engine.loop import Engine
 from services.worker.engine.scheduler import PrefillPace
 from services.worker.engine.sequence import NewSequence
@@ -44,8 +45,7 @@ def run(command: Open, inbox: "queue.SimpleQueue[Command]", pipe: socket.socket)
     engine = Engine(
         backend,
         batch_tokens_max=command.n_batch,
-        context_tokens_default=min(command.n_ctx_seq, context_tokens_max),
-        context_tokens_max=context_tokens_max,
+        context_limits=ContextLimits(min(command.n_ctx_seq, context_tokens_max), context_tokens_max),
         pace=PrefillPace(target_s=command.step_target_s, tokens_min=PREFILL_TOKENS_MIN, tokens_max=command.n_batch),
         prompts_apart=not (command.flash_attn or command.kv_unified),
     )
