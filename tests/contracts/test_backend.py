@@ -10,7 +10,8 @@ from fakes.backend import FakeBackend
 from fakes.engine_runs import new_engine, new_sequence, run_one, run_until_idle
 from fakes.gguf_files import real_model
 from services.worker.engine.backend import Backend, Run
-from services.worker.llama.model import LlamaBackend, LlamaParams
+from services.worker.llama.model import LlamaBackend
+from services.worker.llama.params import LlamaParams
 from shared.options import Options
 
 CONTEXT_TOKENS = 512

@@ -24,7 +24,7 @@ class FakeRunner(RunnerProcess):
         await self.may_open.wait()
         if self.refusal is not None:
             raise self.refusal
-        return Opened(chat_template=None, bos_text="", eos_text="", context_tokens=command.n_ctx_seq, load_s=0.1)
+        return Opened(chat_template=None, bos_text="", eos_text="", context_tokens=command.params.n_ctx_seq, load_s=0.1)
 
     def _send(self, command: Command) -> None:
         assert not self.is_closed

@@ -5,29 +5,14 @@ from functools import lru_cache
 from typing import Any
 
 import llama_cpp as lib
-import msgspec
 
 from services.worker.engine.backend import Run
 from services.worker.llama import bindings
 from services.worker.llama.batch import Batch
+from services.worker.llama.params import LlamaParams
 from services.worker.llama.sampler import ChainSampler, GreedySampler, new_sampler
 from shared.errors import ModelLoadFailed
 from shared.options import Options
-
-
-class LlamaParams(msgspec.Struct, frozen=True, kw_only=True):
-    """How to open the model. `n_ctx_seq` is one slot's tokens; `n_gpu_layers` below zero leaves it to llama.cpp."""
-
-    path: str
-    n_ctx_seq: int
-    n_seq_max: int
-    n_batch: int
-    n_threads: int
-    n_gpu_layers: int = -1
-    main_gpu: int = 0
-    use_mmap: bool = True
-    flash_attn: bool = False
-    kv_unified: bool = False
 
 
 class LlamaVocabulary:

@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from services.worker import metrics
+from services.worker.llama.params import LlamaParams
 from services.worker.residency import policy, sizes
 from services.worker.residency.blobs import LocalBlobs
 from services.worker.residency.resident import Resident, State
@@ -163,17 +164,19 @@ class Residency:
         threads_count = self._threads_count
         resident.opened = await runner.open(
             Open(
-                path=str(path),
-                n_ctx_seq=context_tokens,
+                params=LlamaParams(
+                    path=str(path),
+                    n_ctx_seq=context_tokens,
+                    n_seq_max=limits.slots_count,
+                    n_batch=max(BATCH_TOKENS_MIN, options.num_batch),
+                    n_threads=options.num_thread or threads_count,
+                    n_gpu_layers=options.num_gpu,
+                    main_gpu=options.main_gpu,
+                    use_mmap=options.use_mmap,
+                    flash_attn=limits.flash_attention,
+                    kv_unified=limits.kv_unified,
+                ),
                 n_ctx_seq_max=max(context_tokens, fitting),
-                n_seq_max=limits.slots_count,
-                n_batch=max(BATCH_TOKENS_MIN, options.num_batch),
-                n_threads=options.num_thread or threads_count,
-                n_gpu_layers=options.num_gpu,
-                main_gpu=options.main_gpu,
-                use_mmap=options.use_mmap,
-                flash_attn=limits.flash_attention,
-                kv_unified=limits.kv_unified,
                 step_target_s=limits.step_target_s,
             ),
             timeout_s=limits.load_timeout_s,

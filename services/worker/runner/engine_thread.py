@@ -8,46 +8,29 @@ from services.worker.engine.intake import ContextLimits
 from services.worker.engine.loop import Engine
 from services.worker.engine.scheduler import PrefillPace
 from services.worker.engine.sequence import NewSequence
-from services.worker.llama.model import LlamaBackend, LlamaParams
+from services.worker.llama.model import LlamaBackend
 from services.worker.runner.messages import Cancel, Command, Open, Opened, OpenFailed, SetThreads, StepDone, packed
 from shared.errors import CorralError
 
 PREFILL_TOKENS_MIN = 16
 
 
-def open_model(command: Open) -> LlamaBackend:
-    """Raises: ModelLoadFailed."""
-    return LlamaBackend(
-        LlamaParams(
-            path=command.path,
-            n_ctx_seq=command.n_ctx_seq,
-            n_seq_max=command.n_seq_max,
-            n_batch=command.n_batch,
-            n_threads=command.n_threads,
-            n_gpu_layers=command.n_gpu_layers,
-            main_gpu=command.main_gpu,
-            use_mmap=command.use_mmap,
-            flash_attn=command.flash_attn,
-            kv_unified=command.kv_unified,
-        )
-    )
-
-
 def run(command: Open, inbox: "queue.SimpleQueue[Command]", pipe: socket.socket) -> None:
     """Open the model, then serve commands for ever; the reading thread ends the process when the worker is gone."""
     started_s = time.monotonic()
+    params = command.params
     try:
-        backend = open_model(command)
+        backend = LlamaBackend(command.params)
     except CorralError as error:
         pipe.sendall(packed(OpenFailed(error.info())))
         return
     context_tokens_max = min(command.n_ctx_seq_max, backend.n_ctx_train)
     engine = Engine(
         backend,
-        batch_tokens_max=command.n_batch,
-        context_limits=ContextLimits(min(command.n_ctx_seq, context_tokens_max), context_tokens_max),
-        pace=PrefillPace(target_s=command.step_target_s, tokens_min=PREFILL_TOKENS_MIN, tokens_max=command.n_batch),
-        prompts_apart=not (command.flash_attn or command.kv_unified),
+        batch_tokens_max=params.n_batch,
+        context_limits=ContextLimits(min(params.n_ctx_seq, context_tokens_max), context_tokens_max),
+        pace=PrefillPace(target_s=command.step_target_s, tokens_min=PREFILL_TOKENS_MIN, tokens_max=params.n_batch),
+        prompts_apart=not (params.flash_attn or params.kv_unified),
     )
     pipe.sendall(
         packed(

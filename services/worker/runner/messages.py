@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from services.worker.engine.sequence import NewSequence, SequenceEvent
+from services.worker.llama.params import LlamaParams
 from shared.errors import ErrorInfo
 
 LENGTH: Final = struct.Struct("<I")
@@ -13,23 +14,14 @@ MESSAGE_BYTES_MAX: Final = 1 << 30
 
 
 class Open(msgspec.Struct, frozen=True, kw_only=True, tag="open"):
-    """The first command: which model to open and how. Field names and units are llama.cpp's where they are its own.
+    """The first command: which model to open and how.
 
     `n_ctx_seq_max` limits how far the context may grow on request; `step_target_s` is the time a step with decoding
     sequences should take when prompts are computed beside them.
     """
 
-    path: str
-    n_ctx_seq: int
+    params: LlamaParams
     n_ctx_seq_max: int
-    n_seq_max: int
-    n_batch: int
-    n_threads: int
-    n_gpu_layers: int
-    main_gpu: int
-    use_mmap: bool
-    flash_attn: bool
-    kv_unified: bool
     step_target_s: float
 
 

@@ -176,7 +176,12 @@ async def run_supervised(folder: Path, *services: Service) -> asyncio.subprocess
     """A supervisor in a process of its own, once everything runs."""
     write_stages(folder, *services)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(HERE / "supervised.py"), str(folder), stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        str(HERE / "supervised.py"),
+        str(folder),
+        stdout=asyncio.subprocess.PIPE,
+        # The tests themselves may run under nohup, and a supervisor honours that.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     assert process.stdout is not None
     async with asyncio.timeout(PATIENCE_S):
@@ -215,7 +220,8 @@ async def test_a_signal_ends_everything_in_order(
 ) -> None:
     process = await run_supervised(tmp_path, make("store", by_socket=True), make("door"))
     process.send_signal(number)
-    output, _ = await process.communicate()
+    async with asyncio.timeout(PATIENCE_S):
+        output, _ = await process.communicate()
     assert process.returncode == 0
     assert output.decode().splitlines()[-1] == "Corral has stopped."
     assert journal.events()[2:] == [("stopped", "door"), ("stopped", "store")]

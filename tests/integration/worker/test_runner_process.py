@@ -8,6 +8,7 @@ import pytest
 
 from fakes.gguf_files import real_model, tiny_model
 from services.worker.engine.sequence import NewSequence, SequenceEvent, SequenceFinished, TokensOut
+from services.worker.llama.params import LlamaParams
 from services.worker.runner.messages import Open, StepDone
 from services.worker.runner_process import RunnerProcess
 from shared.errors import ModelLoadFailed, RemoteError
@@ -17,9 +18,10 @@ from shared.options import Options
 
 def opening(path: Path) -> Open:
     return Open(
-        path=str(path), n_ctx_seq=256, n_ctx_seq_max=1024, n_seq_max=2, n_batch=128, n_threads=1, n_gpu_layers=0,
-        main_gpu=0, use_mmap=True, flash_attn=False, kv_unified=False, step_target_s=0.1,
-    )  # fmt: skip
+        params=LlamaParams(path=str(path), n_ctx_seq=256, n_seq_max=2, n_batch=128, n_threads=1, n_gpu_layers=0),
+        n_ctx_seq_max=1024,
+        step_target_s=0.1,
+    )
 
 
 class Listener:

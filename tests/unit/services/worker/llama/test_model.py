@@ -7,7 +7,8 @@ import pytest
 
 from fakes.gguf_files import real_model, tiny_model
 from services.worker.engine.backend import DecodeFailed, KvCacheFull, Run
-from services.worker.llama.model import LlamaBackend, LlamaParams
+from services.worker.llama.model import LlamaBackend
+from services.worker.llama.params import LlamaParams
 from shared.errors import ModelLoadFailed
 from shared.options import Options
 

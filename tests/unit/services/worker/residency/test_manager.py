@@ -95,7 +95,11 @@ async def harness(tmp_path: Path, clock: FakeClock) -> Harness:
 
 def threads_of(runner: FakeRunner) -> int:
     """The threads the runner was told last."""
-    counts = [command.n_threads for command in runner.told if isinstance(command, Open | SetThreads)]
+    counts = [
+        command.params.n_threads if isinstance(command, Open) else command.n_threads
+        for command in runner.told
+        if isinstance(command, Open | SetThreads)
+    ]
     return counts[-1]
 
 
@@ -294,7 +298,7 @@ async def test_the_context_asked_for_at_load_is_no_larger_than_the_model_knows(h
     await harness.load("a", params={"num_ctx": 100_000})
     opening = harness.runners[0].told[0]
     assert isinstance(opening, Open)
-    assert opening.n_ctx_seq == 8192
+    assert opening.params.n_ctx_seq == 8192
 
 
 async def test_closing_ends_every_runner_even_those_in_use(harness: Harness) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from services.worker.engine.sequence import NewSequence, SequenceFailed, SequenceFinished, TokensOut
+from services.worker.llama.params import LlamaParams
 from services.worker.runner.messages import (
     LENGTH,
     Cancel,
@@ -24,8 +25,8 @@ from shared.options import Options
 ERROR = ErrorInfo(code="runner_died", kind=Kind.INTERNAL, message="gone", detail={"prompt_tokens": 3})
 COMMANDS: list[Command] = [
     Open(
-        path="/models/ü", n_ctx_seq=1, n_ctx_seq_max=2, n_seq_max=3, n_batch=4, n_threads=5, n_gpu_layers=-1,
-        main_gpu=0, use_mmap=True, flash_attn=False, kv_unified=True, step_target_s=0.15,
+        params=LlamaParams(path="/models/ü", n_ctx_seq=1, n_seq_max=3, n_batch=4, n_threads=5, kv_unified=True),
+        n_ctx_seq_max=2, step_target_s=0.15,
     ),
     NewSequence(sequence_id=2**40, prompt="🐎\0", context=(1, 2), shared_prefix="🐎", tenant="ann",
                 options=Options(stop=("a", "b"), temperature=0.1, seed=-1)),

@@ -1,0 +1,18 @@
+"""How llama.cpp opens a model. Free of llama.cpp itself, so that the worker can say it to a runner."""
+
+import msgspec
+
+
+class LlamaParams(msgspec.Struct, frozen=True, kw_only=True):
+    """How to open the model. `n_ctx_seq` is one slot's tokens; `n_gpu_layers` below zero leaves it to llama.cpp."""
+
+    path: str
+    n_ctx_seq: int
+    n_seq_max: int
+    n_batch: int
+    n_threads: int
+    n_gpu_layers: int = -1
+    main_gpu: int = 0
+    use_mmap: bool = True
+    flash_attn: bool = False
+    kv_unified: bool = False
