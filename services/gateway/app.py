@@ -80,6 +80,8 @@ async def gateway(settings: Settings) -> AsyncIterator[web.Application]:
         await parts.cluster.refresh()
         for part in (parts.reader, parts.heartbeat, parts.watchdog, parts.leader):
             await stack.enter_async_context(running(part.run()))
+        async with redis_guard(settings.redis_wait_s):
+            await parts.reader.connected()
         yield _application(settings, parts, redis, arq_pool, session)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Final
 
 import structlog
@@ -11,13 +11,12 @@ from redis.exceptions import RedisError
 
 from services.gateway.admission import redis_unavailable
 from services.gateway.open_generation import OpenGeneration
-from shared import frames, keys
+from shared import frames
 from shared.generation import Event, RequestId
 
 log = structlog.get_logger("corral.gateway")
 
-BLOCK_MS: Final = 1_000
-SILENCE_S: Final = 3.0  # longer than a blocking read: Redis hangs
+SILENCE_S: Final = 3.0  # longer than Redis needs for a sign of life: it hangs
 RECONNECT_S: Final = 0.2
 
 
@@ -28,7 +27,16 @@ class FrameReader:
         self._redis = redis
         self._gateway_id = gateway_id
         self._open: dict[RequestId, OpenGeneration] = {}
-        self.is_connected = True
+        self._connected = asyncio.Event()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether frames that workers publish now reach this gateway."""
+        return self._connected.is_set()
+
+    async def connected(self) -> None:
+        """Wait until they do."""
+        await self._connected.wait()
 
     @property
     def open(self) -> Mapping[RequestId, OpenGeneration]:
@@ -49,25 +57,19 @@ class FrameReader:
                 self._lost(cause)
                 await asyncio.sleep(RECONNECT_S)
             except Exception as cause:
-                # A frame that cannot be read would be met again and again; nobody waits for the others either now.
+                # A frame was lost that somebody waits for.
                 log.exception("frame_reader_failed")
                 self._lost(cause)
-                with suppress(RedisError, OSError):
-                    await self._redis.delete(keys.frames(self._gateway_id))
                 await asyncio.sleep(RECONNECT_S)
 
     async def _follow(self) -> None:
-        # From the start of the stream, not from its end: a generation submitted while the connection came back must
-        # miss nothing, and the events of those that ended meanwhile find nobody.
-        async with aclosing(
-            frames.follow(self._redis, self._gateway_id, block_ms=BLOCK_MS, from_start=True)
-        ) as followed:
+        async with aclosing(frames.follow(self._redis, self._gateway_id)) as followed:
             while True:
                 async with asyncio.timeout(SILENCE_S):
                     events = await anext(followed)
-                if not self.is_connected:
-                    self.is_connected = True
-                    log.info("redis_regained")
+                if not self._connected.is_set():
+                    self._connected.set()
+                    log.info("frames_followed")
                 self._hand_out(events)
 
     def _hand_out(self, events: list[Event]) -> None:
@@ -79,6 +81,6 @@ class FrameReader:
     def _lost(self, cause: Exception) -> None:
         if self.is_connected:
             log.warning("redis_lost", cause=repr(cause), open_generations=len(self._open))
-        self.is_connected = False
+        self._connected.clear()
         for generation in self._open.values():
             generation.fail(redis_unavailable())

@@ -73,6 +73,8 @@ class Worker:
         )
 
     def model_ready(self, resident: Resident) -> None:
+        if self._draining:
+            return
         self._pullers[id(resident)] = Puller(
             self._redis, self._queue, self._residency, self._generations, resident, self.worker_id
         )
@@ -106,9 +108,10 @@ class Worker:
     async def drain(self) -> None:
         """Take nothing more, let what runs end, tell the cluster that this worker leaves."""
         self._draining = True
-        self._changed.set()
         for puller in list(self._pullers.values()):
             await puller.stop()
+        self._pullers.clear()
+        self._changed.set()
         await self._generations.drain(self._settings.drain_s)
         await self._outbox.close()
         await self._residency.close()
@@ -119,12 +122,16 @@ class Worker:
         except (RedisError, OSError) as cause:
             log.warning("withdrawal_failed", cause=str(cause))
 
+    def _state(self) -> WorkerState:
+        """What the cluster hears of this worker: it drains once it has stopped taking jobs."""
+        return self._residency.state(draining=self._draining and not self._pullers)
+
     async def _heartbeat(self) -> None:
         """Announce this worker every second and at every change; drop the work of gateways that are gone."""
         while True:
             self._changed.clear()
             try:
-                await self._workers.announce(self.worker_id, self._residency.state(draining=self._draining))
+                await self._workers.announce(self.worker_id, self._state())
                 self._generations.cancel_all_of_missing(frozenset(await self._gateways.members()))
                 self._announced = True
             except (RedisError, OSError) as cause:

@@ -15,7 +15,6 @@ from shared.generation import Event
 
 log = structlog.get_logger("corral.worker")
 
-EXPIRE_EVERY_S: Final = 1.0
 RETRY_S: Final = 0.5
 EVENTS_MAX: Final = 100_000
 """Beyond this many unsent events of a gateway (Redis is long gone) its events are dropped; it has given up as well."""
@@ -28,7 +27,6 @@ class Outbox:
         self._redis = redis
         self._pending: dict[str, list[Event]] = defaultdict(list)
         self._filled = asyncio.Event()
-        self._expire_due_s: dict[str, float] = {}
         self._sending = asyncio.Lock()  # one sender at a time keeps a gateway's events in order
 
     def put(self, gateway_id: str, events: Iterable[Event]) -> None:
@@ -61,7 +59,7 @@ class Outbox:
                 gateway_id = next(iter(self._pending))
                 events = self._pending.pop(gateway_id)
                 try:
-                    await frames.append(self._redis, gateway_id, events, expire=self._expire_is_due(gateway_id))
+                    await frames.publish(self._redis, gateway_id, events)
                 except BaseException:
                     self._pending[gateway_id] = events + self._pending.pop(gateway_id, [])
                     raise
@@ -70,10 +68,3 @@ class Outbox:
         """Send the rest, if Redis lets us."""
         with contextlib.suppress(RedisError, OSError):
             await self.flush()
-
-    def _expire_is_due(self, gateway_id: str) -> bool:
-        now_s = asyncio.get_running_loop().time()
-        if self._expire_due_s.get(gateway_id, 0.0) > now_s:
-            return False
-        self._expire_due_s[gateway_id] = now_s + EXPIRE_EVERY_S
-        return True

@@ -26,7 +26,30 @@ from shared.errors import ModelLoadFailed, RemoteError
 
 log = structlog.get_logger("corral.worker")
 
-PIPE_BUFFER_BYTES = 1 << 20
+
+class _Pipe(asyncio.Protocol):
+    """Cuts what the runner sends into reports. Called from the event loop with no task in between: this runs at every
+    step of every model."""
+
+    def __init__(self, on_report: Callable[[Report], None], on_closed: Callable[[], None]) -> None:
+        self._on_report = on_report
+        self._on_closed = on_closed
+        self._received = bytearray()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        start = 0
+        while len(self._received) - start >= LENGTH.size:
+            (size,) = LENGTH.unpack_from(self._received, start)
+            end = start + LENGTH.size + size
+            if len(self._received) < end:
+                break
+            self._on_report(report_decoder.decode(bytes(self._received[start + LENGTH.size : end])))
+            start = end
+        del self._received[:start]
+
+    def connection_lost(self, _cause: Exception | None) -> None:
+        self._on_closed()
 
 
 class RunnerProcess:
@@ -37,9 +60,9 @@ class RunnerProcess:
         self._on_exit = on_exit
         self._closing = False
         self._process: asyncio.subprocess.Process | None = None
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
-        self._listening: asyncio.Task[None] | None = None
+        self._transport: asyncio.WriteTransport | None = None
+        self._first_report: asyncio.Future[Report | None] = asyncio.get_running_loop().create_future()
+        self._burying: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int:
@@ -56,28 +79,30 @@ class RunnerProcess:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "services.worker.runner", str(theirs.fileno()), pass_fds=[theirs.fileno()]
             )
+        except BaseException:
+            ours.close()
+            raise
         finally:
             theirs.close()
-        self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=PIPE_BUFFER_BYTES)
-        self._send(command)
         try:
+            self._transport, _ = await asyncio.get_running_loop().create_connection(
+                lambda: _Pipe(self._reported, self._closed), sock=ours
+            )
+            self._send(command)
             async with asyncio.timeout(timeout_s):
-                report = await self._next_report()
+                report = await self._first_report
+                if isinstance(report, Opened):
+                    return report
+                code = await self._process.wait()
         except TimeoutError:
             await self.close()
             raise ModelLoadFailed(f"timed out waiting for the model to load after {timeout_s:.0f} s") from None
         except BaseException:
             await self.close()
             raise
-        match report:
-            case Opened():
-                self._listening = asyncio.create_task(self._listen())
-                return report
-            case OpenFailed(error):
-                await self.close()
-                raise RemoteError(error)
-        code = await self._process.wait()
         await self.close()
+        if isinstance(report, OpenFailed):
+            raise RemoteError(report.error)
         raise ModelLoadFailed(f"the model runner ended while loading ({_ending(code)})")
 
     def admit(self, new: NewSequence) -> None:
@@ -90,36 +115,35 @@ class RunnerProcess:
         self._send(SetThreads(n_threads))
 
     def _send(self, command: Command) -> None:
-        assert self._writer is not None
-        if not self._writer.is_closing():
-            self._writer.write(packed(command))
+        assert self._transport is not None
+        if not self._transport.is_closing():
+            self._transport.write(packed(command))
 
     async def close(self) -> None:
         """End the process, whatever it is doing, and wait for it."""
         self._closing = True
-        if self._listening is not None:
-            self._listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._listening
-        if self._writer is not None:
-            self._writer.close()
+        if self._transport is not None:
+            self._transport.close()
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
+        if self._burying is not None and self._burying is not asyncio.current_task():
+            await asyncio.wait([self._burying])
 
-    async def _next_report(self) -> Report | None:
-        assert self._reader is not None
-        try:
-            header = await self._reader.readexactly(LENGTH.size)
-            return report_decoder.decode(await self._reader.readexactly(LENGTH.unpack(header)[0]))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return None
-
-    async def _listen(self) -> None:
-        while (report := await self._next_report()) is not None:
-            assert isinstance(report, StepDone)
+    def _reported(self, report: Report) -> None:
+        if isinstance(report, StepDone):
             self._on_step(report)
+        else:
+            self._first_report.set_result(report)
+
+    def _closed(self) -> None:
+        if not self._first_report.done():
+            self._first_report.set_result(None)
+        elif not self._closing:
+            self._burying = asyncio.get_running_loop().create_task(self._bury())
+
+    async def _bury(self) -> None:
         assert self._process is not None
         code = await self._process.wait()
         if not self._closing:

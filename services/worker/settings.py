@@ -21,7 +21,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     keep_alive_s: float = 300.0
     context_tokens: Annotated[int, Meta(ge=256)] = 4096
     threads: Annotated[int, Meta(ge=0)] = 0
-    step_target_ms: Annotated[float, Meta(gt=0)] = 150.0
+    step_target_ms: Annotated[float, Meta(gt=0)] = 250.0
     flash_attention: bool = False
     kv_unified: bool = False
     load_timeout_s: Annotated[float, Meta(gt=0)] = 300.0

@@ -78,6 +78,7 @@ class GatewayDesk:
         self._entries: list[ModelEntry] = []
         self._numbers = itertools.count(1)
         self._beating: asyncio.Task[None] | None = None
+        self._following = asyncio.Event()
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator["GatewayDesk"]:
@@ -86,6 +87,7 @@ class GatewayDesk:
         await self.announce()
         self._beating = asyncio.create_task(self._beat())
         following = asyncio.create_task(self._follow())
+        await self._following.wait()
         try:
             yield self
         finally:
@@ -96,6 +98,9 @@ class GatewayDesk:
 
     async def announce(self) -> None:
         await self._gateways.announce(GATEWAY, GatewayState(open_requests=0))
+
+    async def a_worker_drains(self) -> bool:
+        return any(state.draining for state in (await self._workers.members()).values())
 
     async def die(self) -> None:
         """Renew the lease no more and let it end now."""
@@ -109,7 +114,8 @@ class GatewayDesk:
             await self.announce()
 
     async def _follow(self) -> None:
-        async for events in frames.follow(self.redis, GATEWAY, block_ms=1000, from_start=True):
+        async for events in frames.follow(self.redis, GATEWAY):
+            self._following.set()
             for event in events:
                 heard = self.heard[event.request_id]
                 heard.events.append(event)

@@ -82,7 +82,7 @@ class Stage:
         await self._send(Failed(request_id=request.request_id, attempt=request.attempt, error=error.info()))
 
     async def _send(self, *events: Event) -> None:
-        await frames.append(self._worker.redis, self.request.gateway_id, events, expire=True)
+        await frames.publish(self._worker.redis, self.request.gateway_id, events)
 
 
 Play = Callable[[Stage], Awaitable[None]]

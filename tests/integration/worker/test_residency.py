@@ -166,7 +166,7 @@ async def test_a_draining_worker_takes_no_more_jobs(desk: GatewayDesk, worker: W
     running = await desk.ask(model, num_predict=100)
     await desk.streaming(running)
     worker.terminate()
-    await until(lambda: "drain_started" in worker.log)
+    await until(desk.a_worker_drains)
     waiting = await desk.ask(model, num_predict=2)
     await worker.exit_code()
     assert await desk.queue.position(waiting, model.weights) == 1
