@@ -160,6 +160,7 @@ def _limits(settings: Settings) -> Limits:
         context_tokens=settings.context_tokens,
         threads_count=settings.threads or len(os.sched_getaffinity(0)),
         step_target_s=settings.step_target_ms / 1000,
+        report_interval_s=settings.report_interval_ms / 1000,
         flash_attention=settings.flash_attention,
         kv_unified=settings.kv_unified,
         load_timeout_s=settings.load_timeout_s,

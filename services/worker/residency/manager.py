@@ -38,6 +38,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     context_tokens: int
     threads_count: int
     step_target_s: float
+    report_interval_s: float
     flash_attention: bool
     kv_unified: bool
     load_timeout_s: float
@@ -178,6 +179,7 @@ class Residency:
                 ),
                 n_ctx_seq_max=max(context_tokens, fitting),
                 step_target_s=limits.step_target_s,
+                report_interval_s=limits.report_interval_s,
             ),
             timeout_s=limits.load_timeout_s,
         )

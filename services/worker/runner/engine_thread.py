@@ -8,13 +8,13 @@ from typing import Final
 from services.worker.engine.intake import ContextLimits
 from services.worker.engine.loop import Engine
 from services.worker.engine.scheduler import PrefillPace
-from services.worker.engine.sequence import NewSequence, SequenceEvent, TokensOut
+from services.worker.engine.sequence import NewSequence
 from services.worker.llama.model import LlamaBackend
-from services.worker.runner.messages import Cancel, Command, Open, Opened, OpenFailed, SetThreads, StepDone, packed
+from services.worker.runner.messages import Cancel, Command, Open, Opened, OpenFailed, SetThreads, packed
+from services.worker.runner.reports import Reports
 from shared.errors import CorralError
 
 PREFILL_TOKENS_MIN: Final = 16
-REPORT_INTERVAL_S: Final = 0.010
 
 
 def run(command: Open, inbox: "queue.SimpleQueue[Command]", pipe: socket.socket) -> None:
@@ -45,44 +45,15 @@ def run(command: Open, inbox: "queue.SimpleQueue[Command]", pipe: socket.socket)
             )
         )
     )
-    reports = Reports(pipe)
+    reports = Reports(lambda report: pipe.sendall(packed(report)), interval_s=command.report_interval_s)
     while True:
         _obey(engine, backend, inbox)
-        reports.add(engine.step(), context_tokens=backend.context_tokens, more_to_come=engine.busy)
-
-
-class Reports:
-    """Sends what steps bring, a fast model's tokens in pairs or threes: every message wakes four processes, which take
-    the processor from the model itself. What begins or ends a sequence never waits."""
-
-    def __init__(self, pipe: socket.socket) -> None:
-        self._pipe = pipe
-        self._held: list[SequenceEvent] = []
-        self._known: set[int] = set()
-        self._sent_s = 0.0
-
-    def add(self, events: list[SequenceEvent], *, context_tokens: int, more_to_come: bool) -> None:
-        self._held += events
-        if not self._held:
-            return
-        now_s = time.monotonic()
-        if more_to_come and not self._urgent(events) and now_s - self._sent_s < REPORT_INTERVAL_S:
-            return
-        self._pipe.sendall(packed(StepDone(events=self._held, context_tokens=context_tokens)))
-        self._held = []
-        self._sent_s = now_s
-
-    def _urgent(self, events: list[SequenceEvent]) -> bool:
-        """Whether one of the events is the first or the last of its sequence."""
-        urgent = False
-        for event in events:
-            if isinstance(event, TokensOut):
-                urgent |= event.sequence_id not in self._known
-                self._known.add(event.sequence_id)
-            else:
-                urgent = True
-                self._known.discard(event.sequence_id)
-        return urgent
+        reports.add(
+            engine.step(),
+            context_tokens=backend.context_tokens,
+            more_to_come=engine.busy,
+            now_s=time.monotonic(),
+        )
 
 
 def _obey(engine: Engine, backend: LlamaBackend, inbox: "queue.SimpleQueue[Command]") -> None:

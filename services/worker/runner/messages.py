@@ -17,12 +17,14 @@ class Open(msgspec.Struct, frozen=True, kw_only=True, tag="open"):
     """The first command: which model to open and how.
 
     `n_ctx_seq_max` limits how far the context may grow on request; `step_target_s` is the time a step with decoding
-    sequences should take when prompts are computed beside them.
+    sequences should take when prompts are computed beside them;
+    `report_interval_s` is how long tokens may be gathered before they are reported.
     """
 
     params: LlamaParams
     n_ctx_seq_max: int
     step_target_s: float
+    report_interval_s: float
 
 
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):

@@ -21,6 +21,7 @@ def opening(path: Path) -> Open:
         params=LlamaParams(path=str(path), n_ctx_seq=256, n_seq_max=2, n_batch=128, n_threads=1, n_gpu_layers=0),
         n_ctx_seq_max=1024,
         step_target_s=0.1,
+        report_interval_s=0.0,
     )
 
 

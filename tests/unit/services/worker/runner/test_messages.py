@@ -26,7 +26,7 @@ ERROR = ErrorInfo(code="runner_died", kind=Kind.INTERNAL, message="gone", detail
 COMMANDS: list[Command] = [
     Open(
         params=LlamaParams(path="/models/ü", n_ctx_seq=1, n_seq_max=3, n_batch=4, n_threads=5, kv_unified=True),
-        n_ctx_seq_max=2, step_target_s=0.15,
+        n_ctx_seq_max=2, step_target_s=0.15, report_interval_s=0.02,
     ),
     NewSequence(sequence_id=2**40, prompt="🐎\0", context=(1, 2), shared_prefix="🐎", tenant="ann",
                 options=Options(stop=("a", "b"), temperature=0.1, seed=-1)),
