@@ -42,7 +42,8 @@ class Harness:
         )
         limits = Limits(
             slots_count=2, models_max=3, memory_bytes_max=10 << 30, keep_alive_s=KEEP_ALIVE_S, context_tokens=1024,
-            threads_count=4, step_target_s=0.1, report_interval_s=0, flash_attention=False, kv_unified=False, load_timeout_s=5,
+            threads_count=4, step_target_s=0.1, report_interval_s=0, flash_attention=False, kv_unified=False,
+            load_timeout_s=5,
         )  # fmt: skip
         self.residency = Residency(limits, blobs, clock, self, lambda: None, self.new_runner)
 
