@@ -1,7 +1,8 @@
 """Settings from the environment: one frozen struct per service, read once at start. No setting lives here.
 
 A field `num_parallel` of the worker is read from `CORRAL_WORKER_NUM_PARALLEL`, else from the cluster-wide
-`CORRAL_NUM_PARALLEL`. A secret `admin_key` may instead be in the file named by `..._ADMIN_KEY_FILE`.
+`CORRAL_NUM_PARALLEL`; an address (`host`, `port`) belongs to one service and has no cluster-wide form. A secret
+`admin_key` may instead be in the file named by `..._ADMIN_KEY_FILE`.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import TypeVar, get_type_hints
 import msgspec
 
 CLUSTER_PREFIX = "CORRAL_"
+ADDRESS_FIELDS = frozenset({"host", "port"})
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -52,7 +54,7 @@ def load(cls: type[T], environ: Mapping[str, str], *, prefix: str) -> T:
     for field in cls.__struct_fields__:
         own, common = prefix + field.upper(), CLUSTER_PREFIX + field.upper()
         known |= {own, own + "_FILE"} if hints[field] is Secret else {own}
-        for variable in (own, common):
+        for variable in (own,) if field in ADDRESS_FIELDS else (own, common):
             if environ.get(variable):
                 values[field] = environ[variable]
                 break

@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from fakes.clock import FakeClock
-from fakes.valkey import running_valkey
+from harness.valkey import running_valkey
 from shared import redis_client
 
 

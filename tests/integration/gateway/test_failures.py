@@ -15,8 +15,8 @@ from redis.exceptions import RedisError
 
 from fakes.model_entries import WEIGHTS
 from fakes.polling import until
-from fakes.valkey import server_binary
 from fakes.worker import ScriptedWorker, Stage, say
+from harness.valkey import server_binary
 from integration.gateway.setup import TINY, serving, settings, until_no_job_is_left
 from shared import redis_client
 from shared.errors import RunnerDied

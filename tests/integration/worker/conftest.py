@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from fakes.gateway_desk import GatewayDesk
-from fakes.worker_service import WorkerService
+from harness.worker_service import WorkerService
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from fakes.gateway_desk import GatewayDesk
 from fakes.polling import until
-from fakes.worker_service import WorkerService
+from harness.worker_service import WorkerService
 from shared import keys
 from shared.generation import ChatPrompt, Delta, DoneReason, Finished, LoadOnly, Message, RequestId, Started
 from shared.model_index import ModelEntry

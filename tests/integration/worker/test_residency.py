@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from fakes.gateway_desk import GatewayDesk
 from fakes.gguf_files import tiny_model
 from fakes.polling import until
-from fakes.worker_service import WorkerService, is_alive
+from harness.worker_service import WorkerService, is_alive
 from shared.generation import DoneReason
 from shared.model_index import ModelEntry
 
