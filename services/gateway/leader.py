@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from services.gateway.cluster_view import ClusterView
 from shared import control_jobs, keys, placement
 from shared.generation_queue import GenerationQueue
-from shared.leases import LEASE_S
+from shared.leases import HEARTBEAT_S, LEASE_S
 
 log = structlog.get_logger("corral.gateway")
 
@@ -31,6 +31,7 @@ class Leader:
         self._cluster = cluster
         self._gateway_id = gateway_id
         self._poked = asyncio.Event()
+        self._holds_until_s = 0.0
 
     def poke(self) -> None:
         """Look now instead of at the next tick."""
@@ -65,6 +66,13 @@ class Leader:
             await control_jobs.enqueue_load(self._arq_pool, load.worker_id, load.weights, load.model)
 
     async def _holds_lock(self) -> bool:
+        """Whether this gateway leads; the lock is asked for again a heartbeat after it was last seen to be ours."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s >= self._holds_until_s and await self._renewed():
+            self._holds_until_s = now_s + HEARTBEAT_S
+        return now_s < self._holds_until_s
+
+    async def _renewed(self) -> bool:
         lease_ms = int(LEASE_S * 1000)
         if await self._redis.set(keys.LEADER, self._gateway_id, nx=True, px=lease_ms):
             return True

@@ -19,7 +19,7 @@ from shared.model_name import parse_model_name
 
 log = structlog.get_logger("corral.worker")
 
-POLL_S: Final = 0.1
+POLL_S: Final = 0.25  # every poll takes the processor from the models for a moment
 RETRY_S: Final = 1.0
 RESULT_KEPT_S: Final = 10
 

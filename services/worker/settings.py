@@ -22,7 +22,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     context_tokens: Annotated[int, Meta(ge=256)] = 4096
     threads: Annotated[int, Meta(ge=0)] = 0
     step_target_ms: Annotated[float, Meta(gt=0)] = 250.0
-    report_interval_ms: Annotated[float, Meta(ge=0)] = 25.0
+    report_interval_ms: Annotated[float, Meta(ge=0)] = 40.0
     flash_attention: bool = False
     kv_unified: bool = False
     load_timeout_s: Annotated[float, Meta(gt=0)] = 300.0

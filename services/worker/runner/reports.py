@@ -7,10 +7,10 @@ from services.worker.runner.messages import StepDone
 
 
 class Reports:
-    """Gathers the tokens of steps that follow each other within `interval_s`.
+    """Gathers the tokens of steps until `interval_s` has passed; those of longer steps go out one by one.
 
     Every report wakes the worker, Redis, a gateway and a client, which take the processor from the model itself; a
-    person cannot tell one token every 7 ms from three every 21.
+    person cannot tell one token every 7 ms from six every 42.
     """
 
     def __init__(self, send: Callable[[StepDone], None], *, interval_s: float) -> None:
@@ -21,7 +21,7 @@ class Reports:
         self._sent_s = float("-inf")
 
     def add(self, events: list[SequenceEvent], *, context_tokens: int, more_to_come: bool, now_s: float) -> None:
-        """Take one step's events, and report if one of them is urgent, the interval is over or no step follows."""
+        """Take one step's events, and report if one of them is urgent, no step follows or the interval is over."""
         urgent = False
         last: list[SequenceEvent] = []
         for event in events:

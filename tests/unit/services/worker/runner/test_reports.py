@@ -13,11 +13,11 @@ def token(number: int, sequence_id: int = 1) -> TokensOut:
 
 
 class Runner:
-    """A runner whose every step takes 10 ms, reporting at most every 25 ms."""
+    """A runner whose every step takes 10 ms, reporting at most every `interval_s`."""
 
-    def __init__(self) -> None:
+    def __init__(self, interval_s: float = 0.025) -> None:
         self.sent: list[list[SequenceEvent]] = []
-        self._reports = Reports(self._send, interval_s=0.025)
+        self._reports = Reports(self._send, interval_s=interval_s)
         self._now_s = 100.0
 
     def _send(self, report: StepDone) -> None:
@@ -34,6 +34,13 @@ def test_a_first_token_is_reported_at_once() -> None:
     assert runner.sent == [[token(1)]]
     runner.step(token(2), token(7, sequence_id=2))
     assert runner.sent[1] == [token(2), token(7, sequence_id=2)]
+
+
+def test_the_tokens_of_steps_longer_than_the_interval_are_reported_one_by_one() -> None:
+    runner = Runner(interval_s=0.009)
+    for number in range(1, 4):
+        runner.step(token(number))
+    assert runner.sent == [[token(1)], [token(2)], [token(3)]]
 
 
 def test_later_tokens_wait_for_the_interval_and_arrive_as_one() -> None:
