@@ -15,9 +15,6 @@ def main() -> None:
         config = settings.load(Settings, os.environ, prefix=PREFIX)
     except settings.SettingsInvalid as invalid:
         sys.exit(str(invalid))
-    # Runners inherit it: a thread of llama.cpp that waits for the others sleeps after this many turns instead of
-    # spinning on. See docs/adr/0003-threads-that-wait-go-to-sleep.md.
-    os.environ.setdefault("GOMP_SPINCOUNT", "500")
     logs.configure(service="worker", level=config.log_level)
     uvloop.run(web.serve(build(config), host=config.host, port=config.port, drain_s=config.drain_s))
 

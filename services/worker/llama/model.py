@@ -107,8 +107,9 @@ class LlamaBackend:
         return bool(lib.llama_memory_seq_rm(self._memory, slot, tokens_count, -1))
 
     def set_threads(self, n_threads: int) -> None:
-        lib.llama_set_n_threads(self._ctx, n_threads, n_threads)
-        self._n_threads = n_threads
+        if n_threads != self._n_threads:
+            lib.llama_set_n_threads(self._ctx, n_threads, n_threads)
+            self._n_threads = n_threads
 
     def grow(self, context_tokens: int) -> None:
         lib.llama_free(self._ctx)

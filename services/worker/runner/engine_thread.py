@@ -12,6 +12,7 @@ from services.worker.engine.sequence import NewSequence
 from services.worker.llama.model import LlamaBackend
 from services.worker.runner.messages import Cancel, Command, Open, Opened, OpenFailed, SetThreads, packed
 from services.worker.runner.reports import Reports
+from services.worker.runner.threads import ThreadBalance, waited_s
 from shared.errors import CorralError
 
 PREFILL_TOKENS_MIN: Final = 16
@@ -46,25 +47,27 @@ def run(command: Open, inbox: "queue.SimpleQueue[Command]", pipe: socket.socket)
         )
     )
     reports = Reports(lambda report: pipe.sendall(packed(report)), interval_s=command.report_interval_s)
+    balance = ThreadBalance(params.n_threads)
     while True:
-        _obey(engine, backend, inbox)
-        reports.add(
-            engine.step(),
-            context_tokens=backend.context_tokens,
-            more_to_come=engine.busy,
-            now_s=time.monotonic(),
-        )
+        _obey(engine, balance, inbox)
+        backend.set_threads(balance.threads)
+        events = engine.step()
+        now_s = time.monotonic()
+        reports.add(events, context_tokens=backend.context_tokens, more_to_come=engine.busy, now_s=now_s)
+        balance.observe(waited_s, now_s=now_s)
 
 
-def _obey(engine: Engine, backend: LlamaBackend, inbox: "queue.SimpleQueue[Command]") -> None:
+def _obey(engine: Engine, balance: ThreadBalance, inbox: "queue.SimpleQueue[Command]") -> None:
     """Carry out all waiting commands; wait for one when there is nothing else to do."""
     while not engine.busy or not inbox.empty():
+        if not engine.busy:
+            balance.pause()
         match inbox.get():
             case NewSequence() as new:
                 engine.submit(new)
             case Cancel(sequence_id):
                 engine.cancel(sequence_id)
             case SetThreads(n_threads):
-                backend.set_threads(n_threads)
+                balance.allow(n_threads)
             case Open():
                 raise AssertionError("a runner opens one model in its life")
