@@ -41,6 +41,7 @@ class ThreadBalance:
         self._patience_s = PATIENCE_MIN_S
         self._retry_s = 0.0
         self._trying = False
+        self._crowded = False  # in the latest window; one alone may be a burst of requests
         self._since: tuple[float, float] | None = None  # when the window began, and the waiting until then
 
     @property
@@ -65,8 +66,10 @@ class ThreadBalance:
             return
         began_s, self._since = self._since[1], (now_s, waited_s())
         waiting = (self._since[1] - began_s) / elapsed_s
-        if waiting > WAITING_THREADS_MAX and self.threads > 1:
-            self._give_up(max(1, round(waiting)), now_s)
+        in_a_row, self._crowded = self._crowded, waiting > WAITING_THREADS_MAX
+        if self._crowded and self.threads > 1:
+            if in_a_row:
+                self._give_up(max(1, round(waiting)), now_s)
         elif self._given_up and now_s >= self._retry_s:
             self._given_up -= 1
             self._trying = True
@@ -79,5 +82,5 @@ class ThreadBalance:
         self._given_up = min(self._given_up + count, self._threads_max - 1)
         if self._trying:
             self._patience_s = min(PATIENCE_MAX_S, self._patience_s * 2)
-        self._trying = False
+        self._trying = self._crowded = False
         self._retry_s = now_s + self._patience_s

@@ -33,8 +33,15 @@ def test_what_corral_itself_takes_costs_no_thread() -> None:
     assert Machine(2, cores_free=1.9).run(30) == [2]
 
 
-def test_a_busy_process_beside_it_costs_one_thread_within_two_windows() -> None:
-    assert Machine(2, cores_free=1.3).run(2 * WINDOW_S + 0.2) == [2, 1]
+def test_a_busy_process_beside_it_costs_one_thread_within_three_windows() -> None:
+    assert Machine(2, cores_free=1.3).run(3 * WINDOW_S + 0.2) == [2, 1]
+
+
+def test_a_burst_of_one_window_costs_nothing() -> None:
+    machine = Machine(2, cores_free=2)
+    machine.run(1)
+    machine.waited_s += WINDOW_S
+    assert machine.run(3) == [2]
 
 
 def test_several_busy_processes_cost_several_threads_at_once_and_one_always_stays() -> None:
