@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
 from typing import NewType
 
 from shared.errors import DigestInvalid
@@ -43,10 +42,6 @@ class HashingCopy:
     def update(self, chunk: bytes) -> None:
         self._hash.update(chunk)
         self.size_bytes += len(chunk)
-
-    def update_all(self, chunks: Iterable[bytes]) -> None:
-        for chunk in chunks:
-            self.update(chunk)
 
     @property
     def digest(self) -> Digest:

@@ -67,8 +67,6 @@ _GO_TYPES: dict[str, str] = {
     "stop": "array",
 }  # fmt: skip
 
-OPTION_NAMES = frozenset(_GO_TYPES)
-
 
 def checked_option(name: str, value: object) -> object:
     """The option's value in its own type: numbers for ints are truncated, a stop list becomes a tuple.

@@ -2,7 +2,6 @@
 
 import ctypes
 from collections import deque
-from collections.abc import Sequence as Seq
 from typing import Any, Final
 
 import llama_cpp as lib
@@ -86,7 +85,3 @@ def token_text(vocab: Any, token: int) -> str:
         return ""
     text = lib.llama_vocab_get_text(vocab, token)
     return text.decode(errors="replace") if text else ""
-
-
-def tokens_pointer(tokens: Seq[int]) -> Any:
-    return (lib.llama_token * len(tokens))(*tokens)
