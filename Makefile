@@ -31,6 +31,7 @@ check: setup
 	$(BIN)/lint-imports
 
 test: check
+	@$(PYTHON) -m tools.setup_env tests
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 e2e: setup

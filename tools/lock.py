@@ -33,6 +33,7 @@ def main() -> None:
     compile_lock("llama-cpp", "--no-deps", "--no-binary", "llama-cpp-python", "locks/llama-cpp.in")
     compile_lock("build", "locks/build.in")
     compile_lock("bundled", "--no-deps", "locks/bundled.in")
+    compile_lock("tests", "--no-deps", "locks/tests.in")
 
 
 if __name__ == "__main__":

