@@ -12,7 +12,9 @@ from redis.exceptions import RedisError
 from services.gateway.admission import redis_unavailable
 from services.gateway.open_generation import OpenGeneration
 from shared import frames
-from shared.generation import Event, RequestId
+from shared.errors import Unavailable
+from shared.frames import Frame
+from shared.generation import RequestId
 
 log = structlog.get_logger("corral.gateway")
 
@@ -28,6 +30,7 @@ class FrameReader:
         self._gateway_id = gateway_id
         self._open: dict[RequestId, OpenGeneration] = {}
         self._connected = asyncio.Event()
+        self._numbers: dict[str, int] = {}  # of each worker's last frame
 
     @property
     def is_connected(self) -> bool:
@@ -66,21 +69,36 @@ class FrameReader:
         async with aclosing(frames.follow(self._redis, self._gateway_id)) as followed:
             while True:
                 async with asyncio.timeout(SILENCE_S):
-                    events = await anext(followed)
+                    frame = await anext(followed)
                 if not self._connected.is_set():
                     self._connected.set()
                     log.info("frames_followed")
-                self._hand_out(events)
+                if frame is not None:
+                    self._hand_out(frame)
 
-    def _hand_out(self, events: list[Event]) -> None:
-        for event in events:
+    def _hand_out(self, frame: Frame) -> None:
+        last = self._numbers.get(frame.worker_id, frame.number - 1)
+        if frame.number <= last:
+            return  # told twice, because the worker could not know that it had arrived
+        if frame.number > last + 1:
+            self._missed(frame.worker_id)
+        self._numbers[frame.worker_id] = frame.number
+        for event in frame.events:
             generation = self._open.get(event.request_id)
             if generation is not None:
                 generation.push(event)
+
+    def _missed(self, worker_id: str) -> None:
+        """End what may lack a part of its answer."""
+        log.error("frames_missed", worker_id=worker_id)
+        for generation in self._open.values():
+            if generation.worker_id == worker_id:
+                generation.fail(Unavailable("a part of the answer was lost on its way, please try again"))
 
     def _lost(self, cause: Exception) -> None:
         if self.is_connected:
             log.warning("redis_lost", cause=repr(cause), open_generations=len(self._open))
         self._connected.clear()
+        self._numbers.clear()
         for generation in self._open.values():
             generation.fail(redis_unavailable())

@@ -48,7 +48,7 @@ class Worker:
         self._settings = settings
         self._redis = redis
         self._queue = GenerationQueue(redis)
-        self._outbox = Outbox(redis)
+        self._outbox = Outbox(redis, self.worker_id)
         self._generations = Generations(self._queue, self._outbox, SystemClock(), self.worker_id)
         self._workers = Roster(redis, "worker", WorkerState)
         self._gateways = Roster(redis, "gateway", GatewayState)

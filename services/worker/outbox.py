@@ -1,8 +1,8 @@
-"""Events on their way to the gateways: what piles up while Redis is busy leaves as one frame."""
+"""Events on their way to the gateways: what piles up while Redis is busy leaves as one numbered frame."""
 
 import asyncio
 import contextlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Final
 
@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shared import frames
+from shared.frames import Frame
 from shared.generation import Event
 
 log = structlog.get_logger("corral.worker")
@@ -23,9 +24,12 @@ EVENTS_MAX: Final = 100_000
 class Outbox:
     """Collects events per gateway; `run` sends them in order."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, worker_id: str) -> None:
         self._redis = redis
+        self._worker_id = worker_id
         self._pending: dict[str, list[Event]] = defaultdict(list)
+        self._unsent: dict[str, Frame] = {}  # told again as it was, because it may have arrived
+        self._numbers: Counter[str] = Counter()
         self._filled = asyncio.Event()
         self._sending = asyncio.Lock()  # one sender at a time keeps a gateway's events in order
 
@@ -35,6 +39,7 @@ class Outbox:
         if len(pending) > EVENTS_MAX:
             log.error("frames_dropped", gateway_id=gateway_id, events_count=len(pending))
             pending.clear()
+            self._numbers[gateway_id] += 1  # a number that never comes tells the gateway
         self._filled.set()
 
     async def run(self) -> None:
@@ -55,14 +60,17 @@ class Outbox:
         """
         async with self._sending:
             self._filled.clear()
-            while self._pending:
-                gateway_id = next(iter(self._pending))
-                events = self._pending.pop(gateway_id)
-                try:
-                    await frames.publish(self._redis, gateway_id, events)
-                except BaseException:
-                    self._pending[gateway_id] = events + self._pending.pop(gateway_id, [])
-                    raise
+            while self._unsent or self._pending:
+                if not self._unsent:
+                    self._frame(next(iter(self._pending)))
+                gateway_id, frame = next(iter(self._unsent.items()))
+                await frames.publish(self._redis, gateway_id, frame)
+                del self._unsent[gateway_id]
+
+    def _frame(self, gateway_id: str) -> None:
+        """Make everything that waits for a gateway its next frame."""
+        self._numbers[gateway_id] += 1
+        self._unsent[gateway_id] = Frame(self._worker_id, self._numbers[gateway_id], self._pending.pop(gateway_id))
 
     async def close(self) -> None:
         """Send the rest, if Redis lets us."""

@@ -114,9 +114,9 @@ class GatewayDesk:
             await self.announce()
 
     async def _follow(self) -> None:
-        async for events in frames.follow(self.redis, GATEWAY):
+        async for frame in frames.follow(self.redis, GATEWAY):
             self._following.set()
-            for event in events:
+            for event in () if frame is None else frame.events:
                 heard = self.heard[event.request_id]
                 heard.events.append(event)
                 async with heard.changed:

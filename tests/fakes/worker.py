@@ -8,6 +8,7 @@ A play gets a `Stage` for each job and speaks through it; a cancelled job's play
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from shared import control_jobs, frames, keys
 from shared.cluster_state import ResidentModel, WorkerState
 from shared.digest import Digest
 from shared.errors import CorralError
+from shared.frames import Frame
 from shared.generation import Delta, DoneReason, Event, Failed, Finished, GenerationRequest, LoadOnly, Started, Usage
 from shared.generation_queue import GenerationQueue
 from shared.leases import HEARTBEAT_S, Roster
@@ -81,8 +83,20 @@ class Stage:
         await self._worker.queue.finish(request, cost=1)
         await self._send(Failed(request_id=request.request_id, attempt=request.attempt, error=error.info()))
 
+    async def send_last_frame_again(self) -> None:
+        """As a worker does that was told of an error although the frame had arrived."""
+        assert self._worker.last_frame is not None
+        await frames.publish(self._worker.redis, self.request.gateway_id, self._worker.last_frame)
+
+    def lose_a_frame(self) -> None:
+        """Count a frame that is never sent."""
+        self._worker.frames_count[self.request.gateway_id] += 1
+
     async def _send(self, *events: Event) -> None:
-        await frames.publish(self._worker.redis, self.request.gateway_id, events)
+        worker, gateway_id = self._worker, self.request.gateway_id
+        worker.frames_count[gateway_id] += 1
+        worker.last_frame = Frame(worker.worker_id, worker.frames_count[gateway_id], events)
+        await frames.publish(worker.redis, gateway_id, worker.last_frame)
 
 
 Play = Callable[[Stage], Awaitable[None]]
@@ -119,6 +133,8 @@ class ScriptedWorker:
     ) -> None:
         self.redis = redis
         self.queue = GenerationQueue(redis)
+        self.frames_count: Counter[str] = Counter()
+        self.last_frame: Frame | None = None
         self.worker_id = worker_id
         self.play = play
         self.requests: list[GenerationRequest] = []

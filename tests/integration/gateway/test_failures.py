@@ -113,6 +113,37 @@ async def test_a_worker_lost_after_output_ends_the_stream_with_an_error(
     await until_no_job_is_left(redis)
 
 
+async def test_a_frame_that_comes_twice_is_told_once(
+    gateway_url: str, redis: Redis, redis_url: str, http: aiohttp.ClientSession
+) -> None:
+    async def repeat(stage: Stage) -> None:
+        await stage.start()
+        await stage.say("once")
+        await stage.send_last_frame_again()
+        await stage.finish()
+
+    async with ScriptedWorker(redis, redis_url, WEIGHTS, play=repeat).running():
+        status, body = await generate(http, gateway_url)
+    assert (status, body["response"]) == (200, "once")
+
+
+async def test_a_missing_frame_ends_the_stream_with_an_error(
+    gateway_url: str, redis: Redis, redis_url: str, http: aiohttp.ClientSession
+) -> None:
+    async def lose_the_second(stage: Stage) -> None:
+        await stage.start()
+        await stage.say("a")
+        stage.lose_a_frame()
+        await stage.say("c")
+
+    worker = ScriptedWorker(redis, redis_url, WEIGHTS, play=lose_the_second)
+    async with worker.running(), http.post(f"{gateway_url}/api/generate", json=PROMPT) as response:
+        lines = [json.loads(line) async for line in response.content]
+    assert lines[0]["response"] == "a"
+    assert lines[1:] == [{"error": "a part of the answer was lost on its way, please try again"}]
+    await until_no_job_is_left(redis)
+
+
 async def test_a_runner_that_dies_before_any_output_is_tried_again(
     gateway_url: str, redis: Redis, redis_url: str, http: aiohttp.ClientSession
 ) -> None:
