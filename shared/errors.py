@@ -110,6 +110,24 @@ class ModelFileInvalid(CorralError):
     code, kind = "model_file_invalid", Kind.INVALID
 
 
+class TemplateInvalid(CorralError):
+    """A Go template that Go would not parse; the message is Go's: `template: :LINE: PROBLEM`."""
+
+    code, kind = "template_invalid", Kind.INVALID
+
+
+class TemplateFailed(CorralError):
+    """A template that cannot be rendered with this data, or not within its limits. Ollama answers 500 here."""
+
+    code, kind = "template_failed", Kind.INTERNAL
+
+
+class QuantizationUnsupported(CorralError):
+    """Weights that cannot be quantized, or not to that type. Ollama answers 500 here and clients expect it."""
+
+    code, kind = "quantization_unsupported", Kind.INTERNAL
+
+
 class CapabilityMissing(CorralError):
     code, kind = "capability_missing", Kind.INVALID
 
@@ -147,8 +165,18 @@ class BlobUnknown(CorralError):
     code, kind = "blob_unknown", Kind.NOT_FOUND
 
 
+class TransferUnknown(CorralError):
+    code, kind = "transfer_unknown", Kind.NOT_FOUND
+
+
 class KeyUnknown(CorralError):
     code, kind = "key_unknown", Kind.NOT_FOUND
+
+
+class KeyTaken(CorralError):
+    """The public key is registered already."""
+
+    code, kind = "key_taken", Kind.CONFLICT
 
 
 class QueueFull(CorralError):
@@ -195,7 +223,65 @@ class WorkerBusy(CorralError):
     code, kind = "worker_busy", Kind.UNAVAILABLE
 
 
+class UpstreamForbidden(CorralError):
+    """A registry that this one may not talk to: not on the list of hosts, or at an address inside the network."""
+
+    code, kind = "upstream_forbidden", Kind.FORBIDDEN
+
+
+class UpstreamUnknown(CorralError):
+    """The other registry does not have it. The kind is Ollama's: clients get 500 and match on the text."""
+
+    code, kind = "upstream_unknown", Kind.INTERNAL
+
+    def __init__(self, message: str = "file does not exist") -> None:
+        super().__init__(message)
+
+
+class UpstreamRefused(CorralError):
+    """The other registry said no, and would say so again."""
+
+    code, kind = "upstream_refused", Kind.INTERNAL
+
+
+class UpstreamFailed(CorralError):
+    """The other registry could not be reached, broke off or is in trouble; a later try may succeed."""
+
+    code, kind = "upstream_failed", Kind.INTERNAL
+
+
+class DownloadCorrupt(CorralError):
+    """What the other registry sends is not what the digest names, however often it is asked."""
+
+    code, kind = "download_corrupt", Kind.INTERNAL
+
+    def __init__(self, *, wanted: str, got: str) -> None:
+        super().__init__(f"digest mismatch, file must be downloaded again: want {wanted}, got {got}")
+
+
+class TransferCancelled(CorralError):
+    """Somebody ended the pull or push before it was done."""
+
+    code, kind = "transfer_cancelled", Kind.CONFLICT
+
+
+class StoreFull(CorralError):
+    """The model store has no room for what is to come; nothing of it was written."""
+
+    code, kind = "store_full", Kind.INTERNAL
+
+    def __init__(self, *, needed_bytes: int, free_bytes: int) -> None:
+        super().__init__(
+            f"the model store is full: {needed_bytes} bytes are needed and {free_bytes} are free",
+            detail={"needed_bytes": needed_bytes, "free_bytes": free_bytes},
+        )
+
+
 class InternalError(CorralError):
     """Anything unforeseen; details are in the log, not in the message."""
 
     code, kind = "internal", Kind.INTERNAL
+
+
+class BlobMissing(InternalError):
+    """A blob that a manifest or an earlier step promised is not in the store."""

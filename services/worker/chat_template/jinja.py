@@ -14,10 +14,10 @@ from jinja2.ext import Extension
 from jinja2.nodes import Node
 from jinja2.parser import Parser
 
-from services.worker.chat_template.budget import Budget, check_source
 from services.worker.chat_template.metered_jinja import MeteredEnvironment, metered
 from shared.errors import ParameterInvalid
 from shared.generation import Message
+from shared.template_budget import Budget, check_source
 
 COMPILED_MAX: Final = 32
 
@@ -38,8 +38,8 @@ _TEMPLATE_FAULTS: Final = (
 def render_jinja(source: str, messages: Sequence[Message], *, bos_token: str, eos_token: str) -> str:
     """The conversation as the model expects it, up to where its next answer begins.
 
-    Raises: ParameterInvalid with the template's own words when it refuses the conversation, when it is broken, or
-        when it does too much.
+    Raises: ParameterInvalid with the template's own words when it refuses the conversation or is broken,
+        TemplateFailed when it does too much, TemplateInvalid when it is too long.
     """
     template = _compiled(source)
     budget = Budget()

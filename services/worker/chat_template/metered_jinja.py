@@ -17,8 +17,8 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-from services.worker.chat_template.budget import Budget
 from shared.errors import ParameterInvalid
+from shared.template_budget import Budget
 
 NUMBER_MAX: Final = 1_000_000
 """Largest number a template may hand to a function or multiply with: a width or a count, never data."""

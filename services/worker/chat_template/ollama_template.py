@@ -6,17 +6,16 @@ Source: Ollama `template/template.go`.
 """
 
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from services.worker.chat_template import go_ast as ast
-from services.worker.chat_template import go_functions
-from services.worker.chat_template.budget import Budget, check_source
-from services.worker.chat_template.go_evaluator import execute
-from services.worker.chat_template.go_parser import parse
-from services.worker.chat_template.go_values import Struct
+from services.worker.chat_template.ollama_values import message_value, tools_value
+from shared.errors import TemplateFailed, TemplateInvalid
 from shared.generation import Message
+from shared.go_template import Template, ast, parse_template, render, walking
+from shared.template_budget import Budget
+from shared.template_traits import identifiers
 
 DEFAULT_TEMPLATE: Final = "{{ .Prompt }}"
 PARSED_MAX: Final = 64
@@ -25,8 +24,8 @@ _NO_THINKING: Final[dict[str, object]] = {"Think": False, "ThinkLevel": "", "IsT
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    template: ast.Template
-    until_response: ast.Template
+    template: Template
+    until_response: Template
     uses_messages: bool
 
 
@@ -42,17 +41,33 @@ class _Turn:
         return {"System": self.system, "Prompt": self.prompt, "Response": self.response, **_NO_THINKING}
 
 
-def render_ollama_template(source: str, messages: Sequence[Message]) -> str:
-    """The conversation as text, up to where the model's answer begins.
+def render_ollama_template(source: str, messages: Sequence[Message], tools: Sequence[Mapping[str, object]] = ()) -> str:
+    """The conversation as text, up to where the model's answer begins. `tools` are as the API writes them.
 
-    Raises: ParameterInvalid for a template that cannot be parsed, fails or does too much.
+    Raises: TemplateFailed for a template that cannot be parsed, fails or does too much.
     """
     parsed = _parsed(source)
     merged = merged_messages(messages)
     budget = Budget()
     if parsed.uses_messages:
-        return execute(parsed.template, _conversation(messages, merged), budget)
+        data = {
+            "System": "\n\n".join(message.content for message in messages if message.role == "system"),
+            "Messages": [message_value(message) for message in merged],
+            "Tools": tools_value(tools),
+            "Response": "",
+            **_NO_THINKING,
+        }
+        return render(parsed.template, data, budget)
     return _per_turn(parsed, merged, budget)
+
+
+def render_infill(source: str, prompt: str, suffix: str) -> str:
+    """The text that asks for what stands between `prompt` and `suffix`.
+
+    Raises: as `render_ollama_template`.
+    """
+    data: dict[str, object] = {"Prompt": prompt, "Suffix": suffix, "Response": "", **_NO_THINKING}
+    return render(_parsed(source).template, data)
 
 
 def merged_messages(messages: Sequence[Message]) -> list[Message]:
@@ -68,37 +83,17 @@ def merged_messages(messages: Sequence[Message]) -> list[Message]:
 
 @functools.lru_cache(maxsize=PARSED_MAX)
 def _parsed(source: str) -> _Parsed:
-    check_source(source)
-    template = parse(source, go_functions.NAMES)
-    names = {name.lower() for name in ast.field_names(template)}
-    if not names & {"messages", "response"}:
-        response = ast.Pipeline(((ast.Fields(ast.Dot(), ("Response",)),),))
-        template = ast.Template((*template.nodes, ast.Output(response, line=1)), template.definitions)
+    """Raises: TemplateFailed, since a prompt was wanted: Ollama answers 500 to a request's broken template too."""
+    try:
+        template = parse_template(source)
+    except TemplateInvalid as cause:
+        raise TemplateFailed(cause.message) from cause
+    names = identifiers(template)
+    if names.isdisjoint({"messages", "response"}):
+        response = ast.Pipeline((ast.Command((ast.Fields(ast.Dot(), ("Response",)),)),))
+        template = replace(template, nodes=(*template.nodes, ast.Output(response)))
     until_response, _ = _cut_after_response(template.nodes)
-    return _Parsed(template, ast.Template(until_response, template.definitions), "messages" in names)
-
-
-def _conversation(messages: Sequence[Message], merged: Sequence[Message]) -> dict[str, object]:
-    return {
-        "System": "\n\n".join(message.content for message in messages if message.role == "system"),
-        "Messages": [_message_struct(message) for message in merged],
-        "Tools": [],
-        "Response": "",
-        **_NO_THINKING,
-    }
-
-
-def _message_struct(message: Message) -> Struct:
-    fields: dict[str, object] = {
-        "Role": message.role,
-        "Content": message.content,
-        "Thinking": "",
-        "Images": [],
-        "ToolCalls": [],
-        "ToolName": "",
-        "ToolCallID": "",
-    }
-    return Struct("Message", fields, {"role": message.role, "content": message.content})
+    return _Parsed(template, replace(template, nodes=until_response), "messages" in names)
 
 
 def _per_turn(parsed: _Parsed, messages: Sequence[Message], budget: Budget) -> str:
@@ -113,7 +108,7 @@ def _per_turn(parsed: _Parsed, messages: Sequence[Message], budget: Budget) -> s
             message.role == "user" and turn.response
         )
         if begins_turn:
-            parts.append(execute(parsed.template, turn.data(), budget))
+            parts.append(render(parsed.template, turn.data(), budget))
             turn = _Turn()
         match message.role:
             case "system":
@@ -122,7 +117,7 @@ def _per_turn(parsed: _Parsed, messages: Sequence[Message], budget: Budget) -> s
                 turn.prompt = message.content
             case "assistant":
                 turn.response = message.content
-    parts.append(execute(parsed.until_response, turn.data(), budget))
+    parts.append(render(parsed.until_response, turn.data(), budget))
     return "".join(parts)
 
 
@@ -130,17 +125,28 @@ def _cut_after_response(nodes: ast.Nodes) -> tuple[ast.Nodes, bool]:
     """The nodes up to and including the first that prints `.Response`, and whether there was one."""
     kept: list[ast.Node] = []
     for node in nodes:
-        match node:
-            case ast.Output(pipeline=pipeline):
-                found = ast.reads_field_of_dot(pipeline, "Response")
-                kept.append(node)
-            case ast.If() | ast.With() | ast.Range():
-                body, found = _cut_after_response(node.body)
-                otherwise, found = ((), True) if found else _cut_after_response(node.otherwise)
-                kept.append(type(node)(ast.head(node), body, otherwise, node.line))
-            case _:
-                found = False
-                kept.append(node)
+        cut, found = _cut_node(node)
+        kept.append(cut)
         if found:
             return tuple(kept), True
     return tuple(kept), False
+
+
+def _cut_node(node: ast.Node) -> tuple[ast.Node, bool]:
+    match node:
+        case ast.Output(pipeline=pipeline):
+            return node, any("Response" in names for names in walking.dot_fields(pipeline))
+        case ast.If(branches=branches, otherwise=otherwise) | ast.With(branches=branches, otherwise=otherwise):
+            kept: list[ast.Branch] = []
+            for branch in branches:
+                body, found = _cut_after_response(branch.body)
+                kept.append(ast.Branch(branch.condition, body))
+                if found:
+                    return type(node)(tuple(kept)), True
+            rest, found = _cut_after_response(otherwise)
+            return type(node)(tuple(kept), rest), found
+        case ast.Range(items=items, body=nodes, otherwise=otherwise):
+            body, found = _cut_after_response(nodes)
+            rest, found_in_rest = ((), False) if found else _cut_after_response(otherwise)
+            return ast.Range(items, body, rest), found or found_in_rest
+    return node, False

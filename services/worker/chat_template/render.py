@@ -1,13 +1,16 @@
-"""The one way from a conversation to the text a model reads: its own Go template, else its file's Jinja template.
+"""The one way from a conversation to the text a model reads: by its own Go template or its file's Jinja template.
 
 Text only: tokens, and whether a leading BOS is added, are the caller's business.
 """
 
 from typing import Final
 
+import msgspec
+
 from services.worker.chat_template.jinja import render_jinja
 from services.worker.chat_template.ollama_template import DEFAULT_TEMPLATE, render_ollama_template
-from shared.errors import ParameterInvalid
+from shared.capabilities import ModelTraits, TemplateChoice, template_choice
+from shared.errors import ParameterInvalid, TemplateFailed
 from shared.generation import ChatPrompt, Message
 
 _PROBES: Final = ("a", "b")
@@ -17,16 +20,29 @@ _PROBES: Final = ("a", "b")
 def render(prompt: ChatPrompt, *, jinja_source: str | None, bos_token: str, eos_token: str) -> str:
     """The prompt's messages as the model expects them, ending where its answer begins.
 
-    The request's own Go template comes first, then the model's (its TEMPLATE), then the model file's Jinja template; a
-    model with none gets the bare text, as from Ollama's default template `{{ .Prompt }}`.
-    Raises: ParameterInvalid when the template is broken, refuses the conversation or does too much.
+    The request's own Go template comes first, then the one that is chosen of the model's (its TEMPLATE) and the model
+    file's; a model with none gets the bare text, as from Ollama's default template `{{ .Prompt }}`.
+    Raises: TemplateFailed when the template is broken or does too much, ParameterInvalid when a Jinja template is
+        broken or refuses the conversation.
     """
-    go_template = prompt.model_template if prompt.template is None else prompt.template
-    if go_template is not None:
-        return render_ollama_template(go_template, prompt.messages)
-    if jinja_source is not None:
+    if prompt.template is not None:
+        return render_ollama_template(prompt.template, prompt.messages)
+    if jinja_source is not None and _choice(prompt, jinja_source) is TemplateChoice.JINJA:
         return render_jinja(jinja_source, prompt.messages, bos_token=bos_token, eos_token=eos_token)
-    return render_ollama_template(DEFAULT_TEMPLATE, prompt.messages)
+    go_template = DEFAULT_TEMPLATE if prompt.model_template is None else prompt.model_template
+    return render_ollama_template(go_template, prompt.messages)
+
+
+def _choice(prompt: ChatPrompt, jinja_source: str) -> TemplateChoice:
+    return template_choice(
+        ModelTraits(
+            template=prompt.model_template,
+            jinja=jinja_source,
+            families=prompt.families,
+            renderer=prompt.renderer,
+            parser=prompt.parser,
+        )
+    )
 
 
 def shared_prefix(
@@ -44,9 +60,8 @@ def shared_prefix(
     try:
         renderings = [
             render(
-                ChatPrompt(
-                    messages=(*model_messages, Message(role="user", content=word)),
-                    model_template=prompt.model_template,
+                msgspec.structs.replace(
+                    prompt, messages=(*model_messages, Message(role="user", content=word)), template=None
                 ),
                 jinja_source=jinja_source,
                 bos_token=bos_token,
@@ -54,7 +69,7 @@ def shared_prefix(
             )
             for word in _PROBES
         ]
-    except ParameterInvalid:
+    except (ParameterInvalid, TemplateFailed):
         return ""  # the model's own messages allow no user message next, so this conversation is no common one
     return _common_beginning(_common_beginning(*renderings), rendered)
 

@@ -10,8 +10,11 @@ ABLE = model_entry("bot", capabilities=("completion", "tools", "insert", "thinki
 EVERYTHING = Asked(insert=True, tools=True, thinking=True, images=True)
 
 
-def test_a_model_that_can_do_everything_may_be_asked_everything() -> None:
-    assert refusal(ABLE, EVERYTHING, requested="bot", verb="chat") is None
+def test_what_an_able_model_could_do_and_this_cluster_does_not_is_refused_by_name() -> None:
+    refused = refusal(ABLE, EVERYTHING, requested="bot", verb="chat")
+    assert refused is not None
+    assert refused.message == "this server does not support insert, tools, thinking, images yet"
+    assert refusal(ABLE, Asked(), requested="bot", verb="chat") is None
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.worker.chat_template.ollama_template import merged_messages, render_ollama_template
-from shared.errors import ParameterInvalid
+from services.worker.chat_template.ollama_template import merged_messages, render_infill, render_ollama_template
+from shared.errors import Kind, TemplateFailed
 from shared.generation import Message
 
 TALK = (
@@ -140,10 +140,48 @@ def test_message_fields_this_version_does_not_fill_are_empty(field: str) -> None
 
 
 def test_a_field_no_message_has_is_an_error() -> None:
-    with pytest.raises(ParameterInvalid, match="can't evaluate field Author in type Message"):
+    with pytest.raises(TemplateFailed, match=r"can't evaluate field Author in type template\.templateMessage"):
         render_ollama_template("{{ range .Messages }}{{ .Author }}{{ end }}", TALK)
 
 
-def test_a_message_as_json_has_the_apis_names() -> None:
-    source = "{{ range .Messages }}{{ json . }}{{ end }}"
-    assert render_ollama_template(source, TALK[1:2]) == '{"role":"user","content":"Hello"}'
+def test_a_template_cut_in_a_chain_of_conditions_keeps_what_comes_before() -> None:
+    source = "{{ if .System }}s{{ else if .Prompt }}<{{ .Response }}>{{ else if .X }}x{{ else }}y{{ end }}tail"
+    assert render_ollama_template(source, TALK[1:]) == "<Hi!>tail<"
+
+
+def test_a_template_cut_in_else_keeps_its_conditions() -> None:
+    source = "{{ if .System }}s{{ else }}<{{ .Response }}>{{ end }}tail"
+    assert render_ollama_template(source, TALK[1:]) == "<Hi!>tail<"
+
+
+def test_a_template_cut_in_a_range_keeps_the_range() -> None:
+    source = "{{ range 2 }}({{ $.Response }}{{ .Response }}){{ end }}tail"
+    with pytest.raises(TemplateFailed, match="can't evaluate field Response in type int"):
+        render_ollama_template(source, TALK[1:3])
+
+
+def test_thinking_is_off() -> None:
+    source = "{{ .Think }}{{ .ThinkLevel }}{{ .IsThinkSet }}{{ range .Messages }}{{ end }}"
+    assert render_ollama_template(source, TALK) == "falsefalse"
+    assert render_ollama_template("{{ .Think }}{{ .IsThinkSet }}{{ .Response }}", TALK[1:2]) == "falsefalse"
+
+
+def test_tools_are_shown_to_templates_that_ask_for_them() -> None:
+    tool = {"type": "function", "function": {"name": "f", "description": "", "parameters": {"type": "object"}}}
+    source = "{{ if .Tools }}{{ .Tools }}{{ end }}{{ range .Messages }}{{ .Content }}{{ end }}"
+    assert render_ollama_template(source, TALK[1:2]) == "Hello"
+    assert render_ollama_template(source, TALK[1:2], [tool]) == (
+        '[{"type":"function","function":{"name":"f","description":"","parameters":{"type":"object","properties":{}}}}]Hello'
+    )
+
+
+def test_an_infill_shows_prompt_and_suffix_and_nothing_else() -> None:
+    source = "<PRE>{{ .Prompt }}<SUF>{{ .Suffix }}<MID>{{ .Response }}{{ .System }}"
+    assert render_infill(source, "def f(", "return 1") == "<PRE>def f(<SUF>return 1<MID><no value>"
+
+
+def test_a_broken_template_fails_as_a_rendering() -> None:
+    with pytest.raises(TemplateFailed) as caught:
+        render_ollama_template("{{ .Prompt }", TALK)
+    assert caught.value.kind is Kind.INTERNAL
+    assert caught.value.message == 'template: :1: unexpected "}" in operand'

@@ -27,6 +27,34 @@ def test_the_files_own_template_is_used_when_there_is_no_other() -> None:
     assert rendered(ChatPrompt(messages=(HELLO,))) == "<user>Hello<assistant>"
 
 
+def test_a_file_template_that_does_more_is_used_instead_of_the_models() -> None:
+    does_more = "{# tools #}" + JINJA
+    assert rendered(ChatPrompt(messages=(HELLO,), model_template=GO), does_more) == "<user>Hello<assistant>"
+    with_parser = ChatPrompt(messages=(HELLO,), model_template=GO, parser="qwen3")
+    assert rendered(with_parser, does_more) == "(user)Hello(assistant)"
+    of_request = ChatPrompt(messages=(HELLO,), template=GO, model_template=GO)
+    assert rendered(of_request, does_more) == "(user)Hello(assistant)"
+
+
+def test_a_file_template_stands_in_for_a_renderer() -> None:
+    prompt = ChatPrompt(messages=(HELLO,), model_template=GO, renderer="gemma4")
+    assert rendered(prompt) == "<user>Hello<assistant>"
+    assert rendered(prompt, jinja_source=None) == "(user)Hello(assistant)"
+
+
+def test_what_is_shared_comes_from_the_template_that_is_used() -> None:
+    prompt = ChatPrompt(messages=(SYSTEM, HELLO), model_messages_count=1, model_template=GO, renderer="gemma4")
+    assert shared(prompt) == "<system>Be brief.<user>"
+    assert shared(prompt, jinja_source=None) == "(system)Be brief.(user)"
+
+
+def test_nothing_is_shared_when_the_models_template_fails() -> None:
+    prompt = ChatPrompt(messages=(HELLO,), template=GO, model_template=GO)
+    broken = ChatPrompt(messages=(HELLO,), model_template="{{ .X }")
+    assert shared(prompt) == "(user)"
+    assert shared_prefix(broken, "(user)Hello", jinja_source=None, bos_token="", eos_token="") == ""
+
+
 def test_a_model_without_templates_reads_the_bare_text() -> None:
     assert rendered(ChatPrompt(messages=(SYSTEM, HELLO)), jinja_source=None) == "Hello"
 

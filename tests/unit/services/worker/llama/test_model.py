@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import llama_cpp as lib
 import pytest
+from msgspec import structs
 
 from fakes.gguf_files import real_model, tiny_model
+from fakes.llama_models import write_adapter, write_llama
 from services.worker.engine.backend import DecodeFailed, KvCacheFull, Run
 from services.worker.llama.model import LlamaBackend
 from services.worker.llama.params import LlamaParams
@@ -78,3 +81,33 @@ def test_a_token_the_model_does_not_have_is_an_error_the_slot_recovers_from(back
         backend.decode([Run(0, 0, [backend.vocabulary.tokens_count], True)])
     backend.truncate(0, 0)
     backend.decode([Run(0, 0, [1, 2, 3], True)])
+
+
+def last_logits(backend: LlamaBackend) -> list[float]:
+    """What the model makes of a few tokens in slot 0."""
+    backend.truncate(0, 0)
+    backend.decode([Run(0, 0, [5, 6, 7, 8], True)])
+    return [round(float(value), 3) for value in lib.llama_get_logits_ith(backend._ctx, -1)[:8]]
+
+
+def test_an_adapter_changes_what_a_model_says_and_a_growing_context_keeps_it(tmp_path: Path) -> None:
+    model = write_llama(tmp_path / "model.gguf")
+    said: dict[float | None, list[float]] = {}
+    for strength in (None, 0.0, 1.0):
+        adapters = () if strength is None else (str(write_adapter(tmp_path / f"{strength}.gguf", strength=strength)),)
+        backend = LlamaBackend(structs.replace(params(model, n_ctx_seq=64), adapters=adapters))
+        said[strength] = last_logits(backend)
+        backend.grow(128)
+        assert last_logits(backend) == said[strength]
+        backend.close()
+    assert said[0.0] == said[None]
+    assert said[1.0] != said[None]
+
+
+@pytest.mark.parametrize("content", [b"", b"GGUF", tiny_model()])
+def test_an_adapter_that_llama_cannot_load_is_refused_with_its_reason(tmp_path: Path, content: bytes) -> None:
+    model, broken = write_llama(tmp_path / "model.gguf"), tmp_path / "broken.gguf"
+    broken.write_bytes(content)
+    with pytest.raises(ModelLoadFailed) as refused:
+        LlamaBackend(structs.replace(params(model), adapters=(str(broken),)))
+    assert "llama.cpp could not load the adapter: " in refused.value.message

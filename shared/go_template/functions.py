@@ -4,33 +4,46 @@
 Source: Go `text/template/funcs.go`; Ollama `template/template.go`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from services.worker.chat_template.budget import Budget
-from services.worker.chat_template.go_printf import sprintf
-from services.worker.chat_template.go_values import Struct, equal, json_of, length, less, text_of, truth
-from shared.errors import ParameterInvalid
+from shared.errors import TemplateFailed
+from shared.go_template.escaping import html_escaped, js_escaped, url_escaped
+from shared.go_template.indexing import index, slice_of
+from shared.go_template.printf import sprintf
+from shared.go_template.values import NO_VALUE, Struct, equal, json_of, length, less, text_of, truth, type_name
+from shared.template_budget import Budget
 
 SHORT_CIRCUIT: Final = frozenset({"and", "or"})
 
 
 def call(name: str, arguments: list[object], budget: Budget) -> object:
-    """The function's value; text it makes is charged to the budget.
+    """The function's value. Looking at the arguments and making a value are charged to the budget.
 
-    Raises: ParameterInvalid for a wrong number or kind of arguments.
+    Raises: TemplateFailed for a wrong number or kind of arguments.
     """
     function, count_min, count_max = _FUNCTIONS[name]
-    if len(arguments) < count_min or (count_max is not None and len(arguments) > count_max):
-        raise ParameterInvalid(f"template: wrong number of args for {name}: got {len(arguments)}")
-    value = function(*arguments)
-    if isinstance(value, str):
+    got = len(arguments)
+    if got < count_min or (count_max is not None and got > count_max):
+        wanted = f"{count_min}" if count_max == count_min else f"at least {count_min}"
+        raise TemplateFailed(f"wrong number of args for {name}: want {wanted} got {got}")
+    budget.see(sum(len(item) for item in arguments if isinstance(item, str | list | tuple | dict)))
+    if name == "printf" and isinstance(arguments[0], str):
+        budget.step(arguments[0].count("%"))
+    try:
+        value = function(*arguments)
+    except TemplateFailed as cause:
+        raise TemplateFailed(f"error calling {name}: {cause.message}") from cause
+    if isinstance(value, str | list):
         budget.build(len(value))
+        budget.make(len(value))
     return value
 
 
 def _eq(first: object, *others: object) -> bool:
+    if not others:
+        raise TemplateFailed("missing argument for comparison")
     return any(equal(first, other) for other in others)
 
 
@@ -54,51 +67,6 @@ def _not(value: object) -> bool:
     return not truth(value)
 
 
-def _index(value: object, *indexes: object) -> object:
-    """`index x 1 2` is x[1][2]; a key a map lacks gives nothing."""
-    for index in indexes:
-        if isinstance(value, Mapping):
-            value = value.get(index)
-        elif isinstance(value, str):
-            content = value.encode(errors="replace")
-            value = content[_position(index, len(content) - 1)]
-        elif isinstance(value, list | tuple):
-            value = value[_position(index, len(value) - 1)]
-        else:
-            raise ParameterInvalid("template: index of what cannot be indexed")
-    return value
-
-
-def _slice(value: object, *bounds: object) -> object:
-    """`slice x 1 2` is x[1:2]; strings are cut between bytes."""
-    if isinstance(value, str):
-        return _cut(value.encode(errors="replace"), bounds).decode(errors="replace")
-    if isinstance(value, list | tuple):
-        return list(value)[_range(bounds, len(value))]
-    raise ParameterInvalid("template: slice of what cannot be sliced")
-
-
-def _cut(content: bytes, bounds: tuple[object, ...]) -> bytes:
-    if len(bounds) > 2:
-        raise ParameterInvalid("template: cannot 3-index slice a string")
-    return content[_range(bounds, len(content))]
-
-
-def _range(bounds: tuple[object, ...], size: int) -> slice:
-    positions = [_position(bound, size) for bound in bounds]
-    if positions != sorted(positions):
-        raise ParameterInvalid(f"template: invalid slice indexes: {positions}")
-    return slice(positions[0] if positions else 0, positions[1] if len(positions) > 1 else size)
-
-
-def _position(index: object, last: int) -> int:
-    if not isinstance(index, int) or isinstance(index, bool):
-        raise ParameterInvalid("template: cannot index with a value that is no integer")
-    if not 0 <= index <= last:
-        raise ParameterInvalid(f"template: index out of range: {index}")
-    return index
-
-
 def _print(*values: object) -> str:
     """Like Go's Sprint: a space between neighbours of which neither is a string."""
     parts: list[str] = []
@@ -115,8 +83,18 @@ def _println(*values: object) -> str:
 
 def _printf(pattern: object, *values: object) -> str:
     if not isinstance(pattern, str):
-        raise ParameterInvalid("template: printf needs a string as its first argument")
+        raise TemplateFailed(f"wrong type for value; expected string; got {type_name(pattern)}")
     return sprintf(pattern, values)
+
+
+def _escaping(escaped: Callable[[str], str]) -> Callable[..., str]:
+    """A function that escapes what `print` makes of its arguments, with words for what is missing."""
+    return lambda *values: escaped(_print(*(NO_VALUE if value is None else value for value in values)))
+
+
+def _call(function: object, *_arguments: object) -> object:
+    """No value here is a function, so this always fails, as it does in Go."""
+    raise TemplateFailed("call of nil" if function is None else f"non-function of type {type_name(function)}")
 
 
 def _current_date(*_ignored: object) -> str:
@@ -148,18 +126,22 @@ def _to_typescript_type(tool_property: object) -> str:
 
 _FUNCTIONS: Final[dict[str, tuple[Callable[..., object], int, int | None]]] = {
     "not": (_not, 1, 1),
-    "eq": (_eq, 2, None),
+    "eq": (_eq, 1, None),
     "ne": (_ne, 2, 2),
     "lt": (less, 2, 2),
     "le": (_le, 2, 2),
     "gt": (_gt, 2, 2),
     "ge": (_ge, 2, 2),
     "len": (length, 1, 1),
-    "index": (_index, 1, None),
-    "slice": (_slice, 1, 4),
+    "index": (index, 1, None),
+    "slice": (slice_of, 1, None),
     "print": (_print, 0, None),
     "printf": (_printf, 1, None),
     "println": (_println, 0, None),
+    "html": (_escaping(html_escaped), 0, None),
+    "js": (_escaping(js_escaped), 0, None),
+    "urlquery": (_escaping(url_escaped), 0, None),
+    "call": (_call, 1, None),
     "json": (json_of, 1, 1),
     "currentDate": (_current_date, 0, None),
     "yesterdayDate": (_yesterday_date, 0, None),
