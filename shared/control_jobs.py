@@ -1,11 +1,13 @@
 """Names and payloads of the control jobs that arq carries: what is long, retryable and outlives its caller."""
 
+import warnings
 from typing import Any, Final
 
 import msgspec
 from arq import ArqRedis
 from arq.connections import RedisSettings, create_pool
 from arq.jobs import Job
+from arq.worker import Worker as ArqWorker
 
 from shared import keys
 from shared.digest import Digest
@@ -20,6 +22,17 @@ deserialize = msgspec.msgpack.decode
 async def connect(redis_url: str) -> ArqRedis:
     """A pool for enqueuing; arq's pickle is replaced by msgpack, so a payload can never run code."""
     return await create_pool(RedisSettings.from_dsn(redis_url), job_serializer=serialize, job_deserializer=deserialize)
+
+
+async def serve(worker: ArqWorker) -> None:
+    """Run an arq worker until cancelled or until Redis is lost, and leave no connection of it behind."""
+    try:
+        await worker.async_run()
+    finally:
+        with warnings.catch_warnings():
+            # arq closes its pool by a name that redis-py has given up.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            await worker.close()
 
 
 async def enqueue_load(pool: ArqRedis, worker_id: str, weights: Digest, model: str) -> None:

@@ -43,6 +43,13 @@ class HashingCopy:
         self._hash.update(chunk)
         self.size_bytes += len(chunk)
 
+    def fork(self) -> "HashingCopy":
+        """One that goes on from here by itself."""
+        other = HashingCopy()
+        other._hash = self._hash.copy()  # noqa: SLF001 - its own class
+        other.size_bytes = self.size_bytes
+        return other
+
     @property
     def digest(self) -> Digest:
         return Digest("sha256:" + self._hash.hexdigest())

@@ -12,8 +12,11 @@ lease:{kind}:{member}   string  leases (its member)   3 s after the member's las
 roster:{kind}           set     leases                members ever announced; dead ones are swept by readers
 leader                  string  gateway/leader        3 s after the leader's last renewal
 models                  hash    registry              folded name -> ModelEntry; rewritten as a whole
-keys                    hash    gateway/access        SHA-256 of an API key -> its record; until revoked
+keys                    hash    gateway/key_store     hash of an API key or ssh key -> its record; until revoked
+token:{hash}            string  gateway/tokens        what a registry token or a blob's own URL opens; TTL is its life
+nonce:{hash}            string  gateway/tokens        a nonce that was signed with; as long as the signature is fresh
 arq:worker:{worker}     zset    control_jobs (arq)    control jobs of one worker
+arq:registry            zset    registry (arq)        pulls and pushes that are wanted, until each is done
 """
 
 from typing import Final
@@ -22,6 +25,11 @@ DEMAND: Final = "demand"
 LEADER: Final = "leader"
 MODELS: Final = "models"
 API_KEYS: Final = "keys"
+REGISTRY_JOBS: Final = "arq:registry"
+
+
+def replaced_model(weights: str) -> str:
+    return f"models:replaced:{weights}"
 
 
 def job(request_id: str) -> str:
@@ -50,6 +58,14 @@ def lease(kind: str, member: str) -> str:
 
 def roster(kind: str) -> str:
     return f"roster:{kind}"
+
+
+def token(token_hash: str) -> str:
+    return f"token:{token_hash}"
+
+
+def nonce(nonce_hash: str) -> str:
+    return f"nonce:{nonce_hash}"
 
 
 def worker_jobs(worker_id: str) -> str:

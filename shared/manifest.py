@@ -66,3 +66,5 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     capabilities: tuple[str, ...] = ()
     context_length: int = 0
     embedding_length: int = 0
+    base_name: str = ""
+    draft: dict[str, object] | None = None

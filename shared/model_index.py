@@ -1,13 +1,13 @@
 """What models exist: the registry publishes it into Redis, all others read it. The store is the registry's own."""
 
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Sequence
+from typing import Final, cast
 
 import msgspec
 from redis.asyncio import Redis
 
 from shared import keys
-from shared.digest import Digest
+from shared.digest import Digest, digest_of
 from shared.generation import Message
 from shared.model_name import ModelName
 from shared.redis_client import pending
@@ -28,7 +28,9 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One model, with everything a gateway or worker needs to serve it.
 
     `digest` is the bare hex of the manifest's bytes. `weights` identifies what is resident: names that share it share
-    a runner. `kv_bytes_per_token` is the size of one token's keys and values at 16 bits.
+    a runner. It is the digest of the weights' blob, or of the weights and the adapters together (`resident_weights`);
+    `weights_bytes` counts both. `kv_bytes_per_token` is the size of one token's keys and values at 16 bits.
+    `projector` is the blob that turns images or sound into the model's own embeddings.
     """
 
     name: ModelName
@@ -46,6 +48,25 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
     template: str | None = None
     messages: tuple[Message, ...] = ()
     params: dict[str, object] = {}
+    base_weights: Digest | None = None
+    adapters: tuple[Digest, ...] = ()
+    projector: Digest | None = None
+    renderer: str = ""
+    parser: str = ""
+
+    @property
+    def weights_blob(self) -> Digest:
+        """The blob that a worker opens; the adapters are applied to it."""
+        return self.base_weights or self.weights
+
+
+def resident_weights(weights: Digest, adapters: Sequence[Digest]) -> Digest:
+    """What identifies weights in memory: an adapter makes other weights of the same blob."""
+    return digest_of("\n".join((weights, *adapters)).encode()) if adapters else weights
+
+
+REPLACED_KEPT_S: Final = 3600
+"""How long weights that no model has any more can be found, for what asked for them before; as long as their blobs."""
 
 
 class ModelIndex:
@@ -56,11 +77,15 @@ class ModelIndex:
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(ModelEntry)
 
-    async def publish(self, entries: Iterable[ModelEntry]) -> None:
+    async def publish(self, entries: Sequence[ModelEntry]) -> None:
         """Replace the whole index in one transaction: a reader sees the old one or the new one."""
         fields = {entry.name.folded: self._encoder.encode(entry) for entry in entries}
+        still_there = {entry.weights for entry in entries}
+        replaced = [entry for entry in await self.all() if entry.weights not in still_there]
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.delete(keys.MODELS)
+            for entry in replaced:
+                pipe.set(keys.replaced_model(entry.weights), self._encoder.encode(entry), ex=REPLACED_KEPT_S)
             if fields:
                 pipe.hset(keys.MODELS, mapping=fields)
             await pipe.execute()
@@ -72,6 +97,17 @@ class ModelIndex:
     async def find(self, name: ModelName) -> ModelEntry | None:
         """The model of that name, letter case aside."""
         body = await pending(self._redis.hget(keys.MODELS, name.folded))
+        return None if body is None else self._decoder.decode(cast("bytes", body))
+
+    async def find_weights(self, name: ModelName, weights: Digest) -> ModelEntry | None:
+        """What a model was when a request asked for it, which may be before it was replaced."""
+        entry = await self.find(name)
+        if entry is not None and entry.weights == weights:
+            return entry
+        for other in await self.all():
+            if other.weights == weights:
+                return other
+        body = await pending(self._redis.get(keys.replaced_model(weights)))
         return None if body is None else self._decoder.decode(cast("bytes", body))
 
     async def all(self) -> list[ModelEntry]:

@@ -14,7 +14,7 @@ from shared import control_jobs, keys
 from shared.digest import Digest
 from shared.errors import CorralError, InternalError, ModelUnknown, WorkerBusy
 from shared.generation_queue import GenerationQueue
-from shared.model_index import ModelIndex
+from shared.model_index import ModelEntry, ModelIndex
 from shared.model_name import parse_model_name
 
 log = structlog.get_logger("corral.worker")
@@ -71,17 +71,11 @@ class Control:
             job_deserializer=control_jobs.deserialize,
             log_results=False,
         )
-        try:
-            await worker.async_run()
-        finally:
-            await worker.close()
+        await control_jobs.serve(worker)
 
     async def _load(self, _context: dict[str, Any], model: str, weights: str) -> None:
         try:
-            entry = await self._index.find(parse_model_name(model))
-            if entry is None or entry.weights != weights:
-                raise ModelUnknown(f"model '{model}' not found")
-            await self._residency.load(entry)
+            await self._residency.load(await self._entry(model, Digest(weights)))
         except WorkerBusy as busy:
             # The demand stays; whoever plans asks again.
             log.info("load_postponed", model=model, reason=busy.message)
@@ -92,6 +86,13 @@ class Control:
             log.exception("model_load_failed", model=model)
             reason = InternalError("the model could not be loaded; the worker's log has the details")
             await self._fail_waiting(Digest(weights), reason)
+
+    async def _entry(self, model: str, weights: Digest) -> ModelEntry:
+        """Raises: ModelUnknown."""
+        entry = await self._index.find_weights(parse_model_name(model), weights)
+        if entry is None:
+            raise ModelUnknown(f"model '{model}' not found")
+        return entry
 
     async def _fail_waiting(self, weights: Digest, error: CorralError) -> None:
         """A model that cannot be loaded is reported once to everyone who waits for it, not retried for ever."""

@@ -76,6 +76,7 @@ class GatewayDesk:
         self._workers = Roster(redis, "worker", WorkerState)
         self._gateways = Roster(redis, "gateway", GatewayState)
         self._entries: list[ModelEntry] = []
+        self._weights = itertools.count()
         self._numbers = itertools.count(1)
         self._beating: asyncio.Task[None] | None = None
         self._following = asyncio.Event()
@@ -134,7 +135,7 @@ class GatewayDesk:
 
         Its digest is made up, so that the same weights may be several models, unless it has to be the `real_digest`.
         """
-        number = len(self._entries)
+        number = next(self._weights)
         weights = digest_of(real_model().read_bytes()) if real_digest else Digest(f"sha256:{number:064x}")
         blob = self.blob_path(weights)
         if content is None:
@@ -158,6 +159,11 @@ class GatewayDesk:
         self._entries.append(entry)
         await ModelIndex(self.redis).publish(self._entries)
         return entry
+
+    async def replace(self, old: ModelEntry) -> ModelEntry:
+        """Give the model's name to other weights; the old blob stays for a while, as in the registry."""
+        self._entries.remove(old)
+        return await self.publish(old.name.short)
 
     def blob_path(self, weights: Digest) -> Path:
         return self.models_dir / "blobs" / weights.replace(":", "-")

@@ -2,11 +2,13 @@
 
 import ctypes
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Final
 
 import llama_cpp as lib
 
 from services.worker.engine.backend import DecodeFailed, KvCacheFull
+from shared.errors import ModelLoadFailed
 
 _LOG_LINES_KEPT: Final = 20
 _recent_log: deque[str] = deque(maxlen=_LOG_LINES_KEPT)
@@ -44,6 +46,19 @@ def decode(ctx: Any, batch: Any) -> None:
     if code == 1:
         raise KvCacheFull("no room in KV memory for the batch")
     raise DecodeFailed(f"llama_decode returned {code}: {recent_errors()}")
+
+
+def apply_adapters(ctx: Any, adapters: Sequence[Any]) -> None:
+    """Add LoRA adapters of the context's model, each at full strength, to all that is computed from now on.
+
+    Raises: ModelLoadFailed.
+    """
+    if not adapters:
+        return
+    pointers = (lib.llama_adapter_lora_p_ctypes * len(adapters))(*adapters)
+    strengths = (ctypes.c_float * len(adapters))(*([1.0] * len(adapters)))
+    if lib.llama_set_adapters_lora(ctx, pointers, len(adapters), strengths) != 0:
+        raise ModelLoadFailed(f"llama.cpp could not apply the adapters: {recent_errors()}")
 
 
 def tokenize(vocab: Any, text: bytes, *, add_special: bool) -> list[int]:

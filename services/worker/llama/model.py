@@ -52,6 +52,7 @@ class LlamaBackend:
         self._params = params
         self._n_threads = params.n_threads
         self._model = self._open_model(params)
+        self._adapters = [self._open_adapter(path) for path in params.adapters]
         vocab = lib.llama_model_get_vocab(self._model)
         self.vocabulary = LlamaVocabulary(vocab)
         self.slots_count = params.n_seq_max
@@ -73,6 +74,15 @@ class LlamaBackend:
             raise ModelLoadFailed(f"llama.cpp could not load the model: {bindings.recent_errors()}")
         return model
 
+    def _open_adapter(self, path: str) -> Any:
+        """A LoRA adapter, freed with the model."""
+        adapter = lib.llama_adapter_lora_init(self._model, path.encode())
+        if not adapter:
+            reason = f"llama.cpp could not load the adapter: {bindings.recent_errors()}"
+            lib.llama_model_free(self._model)
+            raise ModelLoadFailed(reason)
+        return adapter
+
     def _open_context(self, n_ctx_seq: int) -> None:
         params = lib.llama_context_default_params()
         params.n_ctx = n_ctx_seq * self._params.n_seq_max
@@ -90,6 +100,7 @@ class LlamaBackend:
         self._ctx = lib.llama_init_from_model(self._model, params)
         if not self._ctx:
             raise ModelLoadFailed(f"llama.cpp could not create the context: {bindings.recent_errors()}")
+        bindings.apply_adapters(self._ctx, self._adapters)
         self._memory = lib.llama_get_memory(self._ctx)
         self.context_tokens = n_ctx_seq
 

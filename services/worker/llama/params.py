@@ -4,13 +4,17 @@ import msgspec
 
 
 class LlamaParams(msgspec.Struct, frozen=True, kw_only=True):
-    """How to open the model. `n_ctx_seq` is one slot's tokens; `n_gpu_layers` below zero leaves it to llama.cpp."""
+    """How to open the model. `n_ctx_seq` is one slot's tokens; `n_gpu_layers` below zero leaves it to llama.cpp.
+
+    `adapters` are paths of LoRA files, all applied at full strength to whatever is computed.
+    """
 
     path: str
     n_ctx_seq: int
     n_seq_max: int
     n_batch: int
     n_threads: int
+    adapters: tuple[str, ...] = ()
     n_gpu_layers: int = -1
     main_gpu: int = 0
     use_mmap: bool = True

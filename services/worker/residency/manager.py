@@ -153,7 +153,8 @@ class Residency:
     async def _open(self, resident: Resident, context_tokens: int) -> None:
         entry, limits = resident.entry, self._limits
         options = load_options_from(merged(entry.params))
-        path = await self._blobs.path(entry.weights)
+        path = await self._blobs.path(entry.weights_blob)
+        adapters = [str(await self._blobs.path(adapter)) for adapter in entry.adapters]
         others_bytes = sum(model.size_bytes for model in self._models.values() if model is not resident)
         fitting = sizes.context_tokens_fitting(
             entry, slots_count=limits.slots_count, memory_bytes=limits.memory_bytes_max - others_bytes
@@ -167,6 +168,7 @@ class Residency:
             Open(
                 params=LlamaParams(
                     path=str(path),
+                    adapters=tuple(adapters),
                     n_ctx_seq=context_tokens,
                     n_seq_max=limits.slots_count,
                     n_batch=max(BATCH_TOKENS_MIN, options.num_batch),

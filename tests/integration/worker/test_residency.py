@@ -65,6 +65,16 @@ async def test_jobs_waiting_when_the_runner_dies_are_kept_for_the_next(
     assert (await desk.finished(waiting)).reason is DoneReason.LENGTH
 
 
+async def test_a_job_that_waited_while_its_model_was_replaced_runs_on_the_weights_it_asked_for(
+    desk: GatewayDesk, worker: WorkerService
+) -> None:
+    old = await desk.publish("smollm2:135m")
+    waiting = await desk.ask(old, num_predict=2)
+    await desk.replace(old)
+    await desk.load(worker.worker_id, old)
+    assert (await desk.finished(waiting)).reason is DoneReason.LENGTH
+
+
 async def test_a_keep_alive_of_zero_unloads_the_model_once_the_reply_is_given(
     desk: GatewayDesk, worker: WorkerService
 ) -> None:

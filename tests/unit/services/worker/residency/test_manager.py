@@ -6,6 +6,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from msgspec import structs
 
 from fakes.clock import FakeClock
 from fakes.polling import until
@@ -16,7 +17,7 @@ from services.worker.residency.resident import Resident
 from services.worker.runner.messages import Open, SetThreads, StepDone
 from shared.digest import Digest
 from shared.errors import MemoryExceeded, ModelLoadFailed, Unavailable, WorkerBusy
-from shared.model_index import ModelDetails, ModelEntry
+from shared.model_index import ModelDetails, ModelEntry, resident_weights
 from shared.model_name import parse_model_name
 from shared.registry_client import RegistryClient
 
@@ -109,6 +110,18 @@ async def test_a_model_is_loaded_once_however_often_it_is_asked_for(harness: Har
     await asyncio.gather(*(harness.residency.load(entry) for _ in range(3)))
     assert len(harness.runners) == 1
     assert harness.held() == {"a": "ready"}
+
+
+async def test_a_model_with_adapters_is_another_one_over_the_same_file(harness: Harness) -> None:
+    plain, adapter = harness.entry("a"), harness.entry("c").weights
+    adapted = structs.replace(
+        plain, weights=resident_weights(plain.weights, [adapter]), base_weights=plain.weights, adapters=(adapter,)
+    )
+    await harness.residency.load(plain)
+    await harness.residency.load(adapted)
+    opened = [command.params for runner in harness.runners for command in runner.told if isinstance(command, Open)]
+    assert len({params.path for params in opened}) == 1
+    assert [[Path(path).name[-1] for path in params.adapters] for params in opened] == [[], ["c"]]
 
 
 async def test_a_loading_model_is_shown_as_loading(harness: Harness) -> None:
