@@ -1,31 +1,21 @@
-"""Who is asking and what they may do: API keys to Principals, and the rules over roles. No HTTP, no sessions."""
+"""Who is asking and what they may do: keys and signatures to Principals, and the rules over roles. No HTTP."""
 
-import hashlib
 import hmac
 import ipaddress
-import secrets
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final, cast
+from typing import Final
 
 import msgspec
-from redis.asyncio import Redis
 
-from shared import keys
+from services.gateway import signatures
+from services.gateway.key_store import KEY_PREFIX, KeyRecord, KeyStore, Role, credential_of, hash_of
+from services.gateway.ssh_keys import Signed, parse_signed
 from shared.clock import Clock
-from shared.errors import CorralError, Forbidden, KeyUnknown, Unauthenticated
-from shared.redis_client import pending
+from shared.errors import CorralError, Forbidden, Unauthenticated
 from shared.settings import Secret
 
-KEY_PREFIX: Final = "corral_"
-KEY_RANDOM_BYTES: Final = 32
 KEY_HEADER_CHARS_MAX: Final = 256
-
-
-class Role(StrEnum):
-    USER = "user"
-    SERVICE = "service"
-    ADMIN = "admin"
 
 
 class Need(StrEnum):
@@ -34,26 +24,31 @@ class Need(StrEnum):
     NOTHING = "nothing"
     KEY = "key"
     ADMIN = "admin"
+    REGISTRY = "registry"
+    """What the registry protocol asks: a key to read, the role admin to write, by its own rules."""
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is behind a request. Cached prefixes stay within `tenant`; the fair queue charges `user`."""
+    """Who is behind a request. Cached prefixes stay within `tenant`; the fair queue charges `user`.
+
+    `credential` is the key's place in the store, so that what is made with a key ends with it; empty without a key.
+    """
 
     tenant: str
     user: str
     name: str
     role: Role
     weight: float = 1.0
+    credential: str = ""
 
 
-class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of an API key; never the key."""
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a request says who sends it; `ts` is the query's moment of signing."""
 
-    id: str
-    name: str
-    role: Role
-    created_unix_ms: int
-    weight: float = 1.0
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    ts: str = ""
 
 
 LOCAL_ADMIN: Final = Principal(tenant="local", user="local", name="local", role=Role.ADMIN)
@@ -66,10 +61,6 @@ def token_from(headers: Mapping[str, str]) -> str | None:
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
     return headers.get("x-api-key", "").strip() or None
-
-
-def hash_of(key: str) -> str:
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def refusal(principal: Principal | None, need: Need, *, is_native_api: bool) -> CorralError | None:
@@ -111,70 +102,90 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-class KeyStore:
-    """The API keys in Redis: a hash from SHA-256 to record."""
-
-    def __init__(self, redis: Redis, clock: Clock) -> None:
-        self._redis = redis
-        self._clock = clock
-        self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(KeyRecord)
-
-    async def create(self, name: str, role: Role) -> tuple[KeyRecord, str]:
-        """Make a key; its text is given back here and never again."""
-        key = KEY_PREFIX + secrets.token_urlsafe(KEY_RANDOM_BYTES)
-        record = KeyRecord(
-            id="key_" + secrets.token_hex(8), name=name, role=role, created_unix_ms=self._clock.unix_ms()
-        )
-        await pending(self._redis.hset(keys.API_KEYS, hash_of(key), cast("str", self._encoder.encode(record))))
-        return record, key
-
-    async def find(self, key: str) -> KeyRecord | None:
-        body = await pending(self._redis.hget(keys.API_KEYS, hash_of(key)))
-        return None if body is None else self._decoder.decode(cast("bytes", body))
-
-    async def all(self) -> list[KeyRecord]:
-        """Every key's record, oldest first."""
-        bodies = await pending(self._redis.hgetall(keys.API_KEYS))
-        records = [self._decoder.decode(body) for body in bodies.values()]
-        return sorted(records, key=lambda record: (record.created_unix_ms, record.id))
-
-    async def count(self) -> int:
-        return await pending(self._redis.hlen(keys.API_KEYS))
-
-    async def revoke(self, key_id: str) -> None:
-        """Raises: KeyUnknown."""
-        bodies = await pending(self._redis.hgetall(keys.API_KEYS))
-        for key_hash, body in bodies.items():
-            if self._decoder.decode(body).id == key_id:
-                await pending(self._redis.hdel(keys.API_KEYS, key_hash))
-                return
-        raise KeyUnknown(f"key '{key_id}' not found")
-
-
 class Access:
     """Turns what a request carries into a Principal."""
 
-    def __init__(self, store: KeyStore, *, admin_key: Secret, require_keys: bool) -> None:
+    def __init__(self, store: KeyStore, clock: Clock, *, admin_key: Secret, require_keys: bool) -> None:
         self._store = store
-        self._admin_hash = hash_of(admin_key.reveal()) if admin_key else None
-        self._require_keys = require_keys
+        self._clock = clock
+        admin_credential = hash_of(admin_key.reveal()) if admin_key else ""
+        self._admin = msgspec.structs.replace(BOOTSTRAP_ADMIN, credential=admin_credential)
+        self.keys_are_required = require_keys
 
-    async def principal(self, headers: Mapping[str, str]) -> Principal | None:
-        """The caller; None where a key is required and none was sent.
+    @property
+    def nobody(self) -> Principal | None:
+        """Who sends a request that names nobody: None where a key is required."""
+        return None if self.keys_are_required else LOCAL_ADMIN
 
-        Raises: Unauthenticated for one of our keys that is unknown or revoked, even where keys are optional.
+    async def principal(self, call: Call) -> Principal | None:
+        """The caller of the API; None where a key is required and none was sent.
+
+        Raises: Unauthenticated for one of our keys that is unknown or revoked, even where keys are optional;
+            Forbidden for a signature that is not accepted.
         """
-        token = token_from(headers)
-        if token is not None and len(token) <= KEY_HEADER_CHARS_MAX:
-            if self._admin_hash is not None and hmac.compare_digest(hash_of(token), self._admin_hash):
-                return BOOTSTRAP_ADMIN
-            if token.startswith(KEY_PREFIX):
-                return await self._known(token)
-        return None if self._require_keys else LOCAL_ADMIN
+        token = token_from(call.headers)
+        known = None if token is None else await self.by_key(token)
+        if known is not None:
+            return known
+        signed = parse_signed(call.headers.get("Authorization", ""))
+        if signed is None:
+            return self.nobody
+        return await self.by_signature(signed, signatures.command_line_text(call.method, call.path, call.ts), call.ts)
 
-    async def _known(self, token: str) -> Principal:
-        record = await self._store.find(token)
+    async def by_key(self, key: str) -> Principal | None:
+        """Whose API key this is; None for a text that is none of ours.
+
+        Raises: Unauthenticated for one of ours that is unknown or revoked.
+        """
+        if len(key) > KEY_HEADER_CHARS_MAX:
+            return None
+        credential = hash_of(key)
+        if self._admin.credential and hmac.compare_digest(credential, self._admin.credential):
+            return self._admin
+        if not key.startswith(KEY_PREFIX):
+            return None
+        record = await self._store.at(credential)
         if record is None:
             raise Unauthenticated("this API key is not known or was revoked")
-        return Principal(tenant=record.id, user=record.id, name=record.name, role=record.role, weight=record.weight)
+        return _principal(record, credential)
+
+    async def by_signature(self, signed: Signed, text: bytes, ts: str) -> Principal | None:
+        """Who signed `text` at the moment `ts`; a stranger is nobody in particular.
+
+        Raises: Forbidden, which is what Ollama's command line shows: a 401 makes it ask for a sign-in elsewhere.
+        """
+        credential = credential_of(signed.key)
+        record = await self._store.at(credential)
+        if record is None:
+            if self.keys_are_required:
+                raise Forbidden(
+                    f"this server does not know the key {signed.key.fingerprint}; an admin can register it with "
+                    "'corral keys add-ssh NAME ~/.ollama/id_ed25519.pub'"
+                )
+            return self.nobody
+        if not signed.key.has_signed(text, signed.signature):
+            raise Forbidden("the signature of this request is not the key's")
+        problem = signatures.age_problem(ts, now_unix_ms=self._clock.unix_ms())
+        if problem is not None:
+            raise Forbidden(problem)
+        return _principal(record, credential)
+
+    async def holder(self, credential: str) -> Principal | None:
+        """Who holds a credential now; None when its key was revoked. Empty is whoever names nobody."""
+        if not credential:
+            return self.nobody
+        if credential == self._admin.credential:
+            return self._admin
+        record = await self._store.at(credential)
+        return None if record is None else _principal(record, credential)
+
+
+def _principal(record: KeyRecord, credential: str) -> Principal:
+    return Principal(
+        tenant=record.id,
+        user=record.id,
+        name=record.name,
+        role=record.role,
+        weight=record.weight,
+        credential=credential,
+    )

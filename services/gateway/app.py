@@ -12,13 +12,15 @@ from aiohttp import web
 from arq import ArqRedis
 from redis.asyncio import Redis
 
-from services.gateway.access import Access, KeyStore, is_loopback, start_problem
+from services.gateway.access import Access, is_loopback, start_problem
 from services.gateway.admission import Limits
 from services.gateway.cluster_view import ClusterView
 from services.gateway.dispatch import Dispatcher
 from services.gateway.frame_reader import FrameReader
 from services.gateway.generation_requests import GenerationRequests
-from services.gateway.handlers import cors, root, serving
+from services.gateway.handlers import cors, doors, root, serving
+from services.gateway.handlers.distribution import Distribution
+from services.gateway.handlers.forwarding import Forwarder
 from services.gateway.handlers.keys import Keys
 from services.gateway.handlers.models import Models
 from services.gateway.handlers.ollama_generation import OllamaGeneration
@@ -26,9 +28,13 @@ from services.gateway.handlers.openai_chat import OpenAiChat
 from services.gateway.handlers.ps import Ps
 from services.gateway.handlers.v1_models import V1Models
 from services.gateway.heartbeat import Heartbeat
+from services.gateway.key_store import KeyStore
 from services.gateway.leader import Leader
+from services.gateway.public_address import hostnames, parse_public_urls
 from services.gateway.redis_guard import redis_guard
+from services.gateway.registry_access import RegistryAccess
 from services.gateway.settings import Settings
+from services.gateway.tokens import Tokens
 from services.gateway.unloading import Unloader
 from services.gateway.watchdog import Watchdog, WatchLimits
 from shared import control_jobs, redis_client
@@ -43,6 +49,7 @@ from shared.web import IsReady, add_ops_routes, serve
 
 # A registry that cannot be reached is known at once; one that works on a model may be silent for long.
 REGISTRY_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=5.0)
+REGISTRY_CONNECTIONS_MAX: Final = 1024  # one pull reads up to 16 ranges at once; more requests than this wait
 
 
 class StartRefused(Exception):
@@ -71,8 +78,7 @@ async def gateway(settings: Settings) -> AsyncIterator[web.Application]:
             _check(settings, keys_count=await KeyStore(redis, SystemClock()).count())
         arq_pool = await control_jobs.connect(settings.redis_url)
         stack.push_async_callback(arq_pool.aclose)
-        session = aiohttp.ClientSession(timeout=REGISTRY_TIMEOUT, auto_decompress=False)
-        await stack.enter_async_context(session)
+        session = await stack.enter_async_context(_registry_session())
         parts = _wired(settings, redis, arq_pool)
         # Workers take no job of a gateway without a lease, so it comes before the first request.
         await parts.heartbeat.announce()
@@ -83,6 +89,14 @@ async def gateway(settings: Settings) -> AsyncIterator[web.Application]:
         async with redis_guard(settings.redis_wait_s):
             await parts.reader.connected()
         yield _application(settings, parts, redis, arq_pool, session)
+
+
+def _registry_session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=REGISTRY_CONNECTIONS_MAX),
+        timeout=REGISTRY_TIMEOUT,
+        auto_decompress=False,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -139,6 +153,7 @@ def _application(
     settings: Settings, parts: _Parts, redis: Redis, arq_pool: ArqRedis, session: aiohttp.ClientSession
 ) -> web.Application:
     clock, index, wait_s = SystemClock(), ModelIndex(redis), settings.redis_wait_s
+    public_urls = parse_public_urls(settings.public_urls)
     keys = KeyStore(redis, clock)
     unloader = Unloader(arq_pool, parts.cluster, redis_wait_s=wait_s)
     requests = GenerationRequests(
@@ -153,20 +168,34 @@ def _application(
     cors.install(
         app,
         extra_origins=tuple(origin.strip() for origin in settings.origins.split(",") if origin.strip()),
-        own_hostname=socket.gethostname(),
+        own_names=frozenset({socket.gethostname().lower(), *hostnames(public_urls)}),
         is_on_loopback=is_loopback(settings.host),
     )
-    access = Access(keys, admin_key=settings.admin_key, require_keys=settings.require_keys)
-    serving.install_access(app, access, redis_wait_s=wait_s)
+    access = Access(keys, clock, admin_key=settings.admin_key, require_keys=settings.require_keys)
+    forwarder = Forwarder(session, settings.registry_url)
+    registry = Distribution(
+        _registry_access(settings, access, redis), forwarder, public_urls=public_urls, redis_wait_s=wait_s
+    )
+    doors.install(app, access, registry, redis_wait_s=wait_s)
     add_ops_routes(app, _readiness(parts.cluster, parts.reader))
     root.add_routes(app)
     OllamaGeneration(requests, parts.dispatcher, unloader).add_routes(app)
     OpenAiChat(requests, parts.dispatcher).add_routes(app)
-    Models(session, settings.registry_url, index=index, unloader=unloader, redis_wait_s=wait_s).add_routes(app)
+    registry.add_routes(app)
+    Models(forwarder, index=index, unloader=unloader, redis_wait_s=wait_s).add_routes(app)
     Ps(parts.cluster, index, clock, redis_wait_s=wait_s).add_routes(app)
     V1Models(index, redis_wait_s=wait_s).add_routes(app)
     Keys(keys, redis_wait_s=wait_s).add_routes(app)
     return app
+
+
+def _registry_access(settings: Settings, access: Access, redis: Redis) -> RegistryAccess:
+    return RegistryAccess(
+        access,
+        Tokens(redis),
+        token_life_s=settings.registry_token_life_s,
+        blob_url_life_s=settings.blob_url_life_s,
+    )
 
 
 def _check(settings: Settings, *, keys_count: int) -> None:

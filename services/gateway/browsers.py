@@ -4,7 +4,7 @@ Source: Ollama `server/routes.go` (allowedHost, CORS), `envconfig/config.go` (Al
 """
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 from typing import Final
 from urllib.parse import urlsplit
@@ -33,10 +33,11 @@ def may_use(origin: str, *, own_host: str, extra_origins: Iterable[str]) -> bool
     return any(fnmatchcase(origin, pattern) for pattern in extra_origins)
 
 
-def is_own_name(host_header: str, *, hostname: str) -> bool:
+def is_own_name(host_header: str, *, own_names: Collection[str]) -> bool:
     """Whether a server on loopback may be called by this name: a page elsewhere must not reach it by a name of its own.
 
-    An address in a Host header was typed by someone; a public one is refused, as is every foreign name.
+    An address in a Host header was typed by someone; a public one is refused, as is every name that is not local and
+    not in `own_names` (lower case).
     """
     try:
         name = (urlsplit(f"//{host_header}").hostname or "").rstrip(".")
@@ -47,5 +48,5 @@ def is_own_name(host_header: str, *, hostname: str) -> bool:
     try:
         address = ipaddress.ip_address(name)
     except ValueError:
-        return name in ("localhost", hostname.lower()) or name.endswith(_LOCAL_SUFFIXES)
+        return name == "localhost" or name in own_names or name.endswith(_LOCAL_SUFFIXES)
     return address.is_loopback or address.is_private or address.is_unspecified

@@ -19,6 +19,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     admin_key: Annotated[Secret, Meta(description="an API key with the role admin, to make the first keys with")] = (
         Secret()
     )
+    public_urls: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^/,\s]+(, *https?://[^/,\s]+)*)?$",
+            description="addresses clients use, comma-separated; behind TLS and for pulls with Ollama's own keys",
+        ),
+    ] = ""
+    registry_token_life_s: Annotated[float, Meta(ge=1, description="how long a token of `/v2/token` is good for")] = (
+        3600.0
+    )
+    blob_url_life_s: Annotated[
+        float, Meta(ge=1, description="how long the ranges of a blob may be read at the address given for them")
+    ] = 43_200.0
     origins: Annotated[
         str,
         Meta(description="web origins beyond local ones that may call the API, comma-separated, * matches any text"),

@@ -23,12 +23,14 @@ _HEADERS: Final = ", ".join(
 _PREFLIGHT_KEPT_S: Final = "43200"
 
 
-def install(app: web.Application, *, extra_origins: tuple[str, ...], own_hostname: str, is_on_loopback: bool) -> None:
+def install(
+    app: web.Application, *, extra_origins: tuple[str, ...], own_names: frozenset[str], is_on_loopback: bool
+) -> None:
     """Add the checks behind the middlewares there are; every reply to an allowed page names its origin."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if is_on_loopback and not is_own_name(request.host, hostname=own_hostname):
+        if is_on_loopback and not is_own_name(request.host, own_names=own_names):
             return web.Response(status=403)
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is None:

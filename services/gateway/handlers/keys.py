@@ -2,9 +2,10 @@
 
 from aiohttp import web
 
-from services.gateway.access import KeyRecord, KeyStore, Role
 from services.gateway.handlers.serving import read_body
+from services.gateway.key_store import KeyRecord, KeyStore, Role
 from services.gateway.redis_guard import redis_guard
+from services.gateway.ssh_keys import SshKey, parse_public_key
 from services.gateway.timestamps import rfc3339
 from shared.errors import ParameterInvalid
 from shared.go_json import GoFields, decode_object
@@ -23,8 +24,11 @@ class Keys:
         app.router.add_delete("/api/keys/{id}", self.revoke)
 
     async def create(self, request: web.Request) -> web.Response:
-        name, role = _parse_new_key(await read_body(request))
+        """Make an API key, or let in the owner of an ssh key, of which nothing secret is ever sent."""
+        name, role, ssh_key = _parse_new_key(await read_body(request))
         async with redis_guard(self._redis_wait_s):
+            if ssh_key is not None:
+                return web.json_response(_shown(await self._store.register(name, role, ssh_key)))
             record, key = await self._store.create(name, role)
         return web.json_response({**_shown(record), "key": key})
 
@@ -39,7 +43,7 @@ class Keys:
         return web.Response()
 
 
-def _parse_new_key(body: bytes) -> tuple[str, Role]:
+def _parse_new_key(body: bytes) -> tuple[str, Role, SshKey | None]:
     """Raises: ParameterInvalid."""
     fields = GoFields("KeyRequest", decode_object(body, go_type="KeyRequest"))
     name = fields.text("name").strip()
@@ -48,13 +52,15 @@ def _parse_new_key(body: bytes) -> tuple[str, Role]:
     role = fields.text("role") or Role.USER
     if role not in set(Role):
         raise ParameterInvalid(f"role must be one of {', '.join(Role)}")
-    return name, Role(role)
+    public_key = fields.text("ssh_public_key")
+    return name, Role(role), parse_public_key(public_key) if public_key else None
 
 
 def _shown(record: KeyRecord) -> dict[str, str]:
-    return {
+    shown = {
         "id": record.id,
         "name": record.name,
         "role": record.role,
         "created_at": rfc3339(record.created_unix_ms),
     }
+    return {**shown, "fingerprint": record.fingerprint} if record.fingerprint else shown

@@ -1,11 +1,8 @@
 """What tells a client that it talks to the right kind of server."""
 
-from typing import Final
-
 from aiohttp import web
 
-OLLAMA_VERSION: Final = "0.33.0"
-"""The version of Ollama whose API this is; clients gate features on it, so it is a plain dotted number."""
+from shared.version import OLLAMA_VERSION
 
 
 def add_routes(app: web.Application) -> None:

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, who asks, the error in the caller's dialect, and one `request_served` line."""
+"""What surrounds every request: its id, the error in the caller's dialect, and one `request_served` line."""
 
 import asyncio
 import time
@@ -7,12 +7,13 @@ from typing import Final
 
 import structlog
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
-from services.gateway import access, metrics
-from services.gateway.access import Access, Need, Principal
+from services.gateway import metrics
+from services.gateway.access import Principal
+from services.gateway.dialects import oci
 from services.gateway.dialects.openai_reply import error_envelope
-from services.gateway.redis_guard import redis_guard
+from services.gateway.registry_access import Challenged
 from shared.errors import CorralError, TooLarge
 from shared.web import error_middleware, ollama_error, retry_headers, status_of
 
@@ -20,18 +21,6 @@ log = structlog.get_logger("corral.gateway")
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 CLIENT_GONE_STATUS: Final = 499  # nginx's and Ollama's number for it; never sent
-_OPEN_ROUTES: Final = frozenset({"/", "/healthz", "/readyz", "/api/version"})
-_ADMIN_ROUTES: Final = frozenset(
-    {
-        (hdrs.METH_POST, "/api/create"),
-        (hdrs.METH_POST, "/api/copy"),
-        (hdrs.METH_DELETE, "/api/delete"),
-        (hdrs.METH_POST, "/api/blobs/{digest}"),
-        (hdrs.METH_POST, "/api/keys"),
-        (hdrs.METH_GET, "/api/keys"),
-        (hdrs.METH_DELETE, "/api/keys/{id}"),
-    }
-)
 _QUIET_ROUTES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -62,11 +51,6 @@ def install(app: web.Application) -> None:
     app.on_response_prepare.append(_add_request_id)
 
 
-def install_access(app: web.Application, who: Access, *, redis_wait_s: float) -> None:
-    """Let in only who may use the route: the innermost layers."""
-    app.middlewares.extend([_slash_redirect, _access_middleware(who, redis_wait_s)])
-
-
 async def read_body(request: web.Request) -> bytes:
     """The body of a JSON request.
 
@@ -83,19 +67,22 @@ async def read_body(request: web.Request) -> bytes:
 
 def render_error(request: web.Request, error: CorralError) -> web.Response:
     """The error in the dialect of the route it happened on."""
+    if request.path.startswith("/v2/"):
+        return _registry_error(error)
     if not request.path.startswith("/v1/"):
         return ollama_error(request, error)
     return web.json_response(error_envelope(error.info()), status=status_of(error), headers=retry_headers(error))
 
 
-def need_of(method: str, route: str | None) -> Need:
-    """What a route, named by its pattern, asks of its caller."""
-    if route in _OPEN_ROUTES and method in (hdrs.METH_GET, hdrs.METH_HEAD):
-        return Need.NOTHING
-    return Need.ADMIN if (method, route) in _ADMIN_ROUTES else Need.KEY
+def _registry_error(error: CorralError) -> web.Response:
+    headers = {**oci.API_VERSION_HEADER, **retry_headers(error)}
+    if isinstance(error, Challenged):
+        headers[hdrs.WWW_AUTHENTICATE] = error.challenge
+    return web.json_response(oci.error_body(error.info()), status=status_of(error), headers=headers)
 
 
-def _route_of(request: web.Request) -> str | None:
+def route_of(request: web.Request) -> str | None:
+    """The pattern that the request's path matches; it never holds what a client wrote."""
     resource = request.match_info.route.resource
     return None if resource is None else resource.canonical
 
@@ -121,7 +108,7 @@ async def _serving(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 def _report(request: web.Request, served: Served, status: int) -> None:
-    route = _route_of(request) or "unknown"
+    route = route_of(request) or "unknown"
     outcome = served.outcome or ("ok" if status < 400 else "refused" if status < 500 else "error")
     duration_s = served.elapsed_ns() / 1e9
     metrics.REQUEST_SECONDS.labels(route=route, outcome=outcome).observe(duration_s)
@@ -145,35 +132,3 @@ async def _add_request_id(request: web.Request, response: web.StreamResponse) ->
     served = request.get(SERVED)
     if served is not None:
         response.headers[REQUEST_ID_HEADER] = served.request_id
-
-
-@web.middleware
-async def _slash_redirect(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Send `/api/tags/` to `/api/tags`, as Ollama's router does."""
-    unknown = isinstance(request.match_info.http_exception, web.HTTPNotFound)
-    if unknown and len(request.path) > 1 and request.path.endswith("/"):
-        target = request.rel_url.with_path(request.path.rstrip("/") or "/", keep_query=True)
-        match = await request.app.router.resolve(request.clone(rel_url=target))
-        if match.http_exception is None and not str(target).startswith("//"):
-            status = 301 if request.method == hdrs.METH_GET else 307
-            return web.Response(status=status, headers={hdrs.LOCATION: str(target)})
-    return await handler(request)
-
-
-def _access_middleware(who: Access, redis_wait_s: float) -> Middleware:
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        need = need_of(request.method, _route_of(request))
-        if need is Need.NOTHING:
-            return await handler(request)
-        async with redis_guard(redis_wait_s):
-            principal = await who.principal(request.headers)
-        refused = access.refusal(principal, need, is_native_api=not request.path.startswith("/v1/"))
-        if refused is not None:
-            raise refused
-        assert principal is not None, "a missing key was refused"
-        request[PRINCIPAL] = principal
-        request[SERVED].user = principal.user
-        return await handler(request)
-
-    return middleware

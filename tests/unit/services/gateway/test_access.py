@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.gateway.access import LOCAL_ADMIN, Need, Principal, Role, refusal, start_problem, token_from
+from services.gateway.access import LOCAL_ADMIN, Need, Principal, refusal, start_problem, token_from
+from services.gateway.key_store import Role
 from shared.errors import Forbidden, Unauthenticated
 
 USER = Principal(tenant="key_1", user="key_1", name="ann", role=Role.USER)

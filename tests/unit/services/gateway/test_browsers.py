@@ -36,6 +36,7 @@ def test_local_pages_apps_and_listed_origins_may_call(origin: str, allowed: bool
         ("[::1]:11434", True),
         ("192.168.1.5", True),
         ("box", True),
+        ("Corral.Example", True),
         ("box.local", True),
         ("host.docker.internal", True),
         ("", True),
@@ -46,4 +47,4 @@ def test_local_pages_apps_and_listed_origins_may_call(origin: str, allowed: bool
     ],
 )
 def test_a_server_on_loopback_has_local_names_only(host: str, allowed: bool) -> None:
-    assert is_own_name(host, hostname="Box") is allowed
+    assert is_own_name(host, own_names={"box", "corral.example"}) is allowed
