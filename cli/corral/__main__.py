@@ -9,7 +9,7 @@ from typing import Final
 
 from corral import up
 from corral.client import Client, base_url
-from corral.commands import create, keys, models, run, running, show
+from corral.commands import apply, archive, create, keys, models, run, running, show, transfers
 from corral.errors import CliError
 
 INTERRUPTED: Final = 130
@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     starting = commands.add_parser("up", help="start a cluster on this machine and stay until Ctrl-C")
     starting.add_argument("--no-prompt", action="store_true", help="do not ask the bundled model a first question")
     starting.set_defaults(run=None)
-    for module in (run, models, running, show, create, keys):
+    for module in (run, models, running, show, create, apply, transfers, archive, keys):
         module.add_parsers(commands)
     return top
 
@@ -46,8 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output left; pointing stdout at nothing keeps Python's own flush quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except KeyboardInterrupt:
-        print(file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        print(f"\n{stopped}".rstrip(), file=sys.stderr)
         return INTERRUPTED
     return 0
 

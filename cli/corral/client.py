@@ -1,15 +1,16 @@
 """The cluster over HTTP: JSON calls, NDJSON streams, blob uploads. Printing is the commands' business."""
 
+import contextlib
 import json
 import urllib.parse
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx
 
-from corral.errors import ApiError, CliError
+from corral.errors import ApiError, CliError, Unreached
 
 Json = dict[str, Any]
 DEFAULT_PORT: Final = 11434
@@ -35,7 +36,7 @@ def base_url(environ: Mapping[str, str]) -> str:
 
 
 class Client:
-    """One cluster. Every call may raise ApiError (it refused) or CliError (it was not reached)."""
+    """One cluster. Every call may raise ApiError (it refused) or Unreached (there was no answer, or half of one)."""
 
     def __init__(self, url: str, api_key: str = "", *, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url
@@ -58,51 +59,64 @@ class Client:
 
     def call(self, method: str, path: str, body: Json | None = None) -> Json:
         """One JSON reply; an empty one is an empty object."""
-        try:
+        with self._reaching():
             response = self._http.request(method, path, json=body)
-        except httpx.HTTPError as cause:
-            raise self._unreached(cause) from cause
         raise_for_refusal(response)
         return parsed(response.content) if response.content.strip() else {}
 
     def stream(self, path: str, body: Json) -> Generator[Json]:
         """The objects of an NDJSON reply as they come; closing the generator ends the request."""
-        try:
-            with self._http.stream("POST", path, json=body) as response:
-                if response.is_error:
-                    response.read()
-                    raise_for_refusal(response)
-                for line in response.iter_lines():
-                    event = parsed(line)
-                    if event.get("error"):
-                        raise ApiError(str(event["error"]), 0)
-                    yield event
-        except httpx.HTTPError as cause:
-            raise self._unreached(cause) from cause
+        with self.opened("POST", path, json=body) as response:
+            for line in response.iter_lines():
+                event = parsed(line)
+                if event.get("error"):
+                    raise ApiError(str(event["error"]), 0)
+                yield event
+
+    def send(
+        self,
+        method: str,
+        path: str | httpx.URL,
+        *,
+        content: bytes | Iterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+        absent_is_fine: bool = False,
+    ) -> httpx.Response:
+        """A call that is not JSON; a refusal is an error, but for 404 where that is an answer."""
+        with self._reaching():
+            response = self._http.request(method, path, content=content, headers=headers)
+        if not (absent_is_fine and response.status_code == httpx.codes.NOT_FOUND):
+            raise_for_refusal(response)
+        return response
+
+    @contextlib.contextmanager
+    def opened(self, method: str, path: str, **options: Any) -> Iterator[httpx.Response]:
+        """A reply whose body the caller reads; `options` are those of `httpx.Client.stream`."""
+        with self._reaching(), self._http.stream(method, path, **options) as response:
+            if response.is_error:
+                response.read()
+                raise_for_refusal(response)
+            yield response
 
     def has_blob(self, digest: str) -> bool:
-        try:
-            response = self._http.head(f"/api/blobs/{digest}")
-        except httpx.HTTPError as cause:
-            raise self._unreached(cause) from cause
-        if response.status_code == httpx.codes.NOT_FOUND:
-            return False
-        raise_for_refusal(response)
-        return True
+        reply = self.send("HEAD", f"/api/blobs/{digest}", absent_is_fine=True)
+        return reply.status_code != httpx.codes.NOT_FOUND
 
     def upload_blob(self, digest: str, path: Path, on_progress: Callable[[int], None]) -> None:
         """Send the file's bytes; `on_progress` hears how many have gone out."""
         length = {"Content-Length": str(path.stat().st_size), "Content-Type": "application/octet-stream"}
-        try:
-            response = self._http.post(f"/api/blobs/{digest}", content=_chunks(path, on_progress), headers=length)
-        except httpx.HTTPError as cause:
-            raise self._unreached(cause) from cause
-        raise_for_refusal(response)
+        self.send("POST", f"/api/blobs/{digest}", content=_chunks(path, on_progress), headers=length)
 
-    def _unreached(self, cause: httpx.HTTPError) -> CliError:
-        if isinstance(cause, httpx.ConnectError | httpx.ConnectTimeout):
-            return CliError(f"could not connect to Corral at {self.url}; start it with 'corral up' or set CORRAL_HOST")
-        return CliError(f"the connection to {self.url} failed: {cause}")
+    @contextlib.contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.ConnectError, httpx.ConnectTimeout) as cause:
+            raise Unreached(
+                f"could not connect to Corral at {self.url}; start it with 'corral up' or set CORRAL_HOST"
+            ) from cause
+        except httpx.HTTPError as cause:
+            raise Unreached(f"the connection to {self.url} failed: {cause}") from cause
 
 
 def parsed(line: str | bytes) -> Json:
@@ -116,16 +130,19 @@ def parsed(line: str | bytes) -> Json:
 
 
 def raise_for_refusal(response: httpx.Response) -> None:
-    """Raises: ApiError with the text of the reply's `error`, which is a string or OpenAI's object."""
-    if not response.is_error:
-        return
-    text = response.text.strip()
-    try:
-        error = json.loads(text)["error"]
-        text = error["message"] if isinstance(error, dict) else str(error)
-    except (ValueError, KeyError, TypeError):
-        text = text or f"{response.status_code} {response.reason_phrase}"
-    raise ApiError(text, response.status_code)
+    """Raises: ApiError with the reply's own words."""
+    if response.is_error:
+        text = response.text.strip()
+        raise ApiError(_words(text) or text or f"{response.status_code} {response.reason_phrase}", response.status_code)
+
+
+def _words(text: str) -> str:
+    """The text of an error: Ollama's string, OpenAI's object or the registry protocol's list; else empty."""
+    with contextlib.suppress(ValueError, KeyError, TypeError, IndexError):
+        reply = json.loads(text)
+        error = reply["errors"][0] if "errors" in reply else reply["error"]
+        return str(error["message"]) if isinstance(error, dict) else str(error)
+    return ""
 
 
 def _chunks(path: Path, on_progress: Callable[[int], None]) -> Iterator[bytes]:

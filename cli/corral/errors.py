@@ -11,3 +11,7 @@ class ApiError(CliError):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class Unreached(CliError):
+    """There was no answer, or it broke off; the same request may succeed later."""

@@ -19,6 +19,14 @@ def human_bytes(size_bytes: int) -> str:
     return f"{size_bytes} B"
 
 
+def human_count(count: int) -> str:
+    """A number of parameters: 8B, 3.2B, 137M, 22.57M, 12K; empty for none."""
+    for factor, unit, decimals in ((10**9, "B", 1), (10**6, "M", 2), (10**3, "K", 0)):
+        if count >= factor:
+            return f"{count / factor:.{decimals if count % factor else 0}f}{unit}"
+    return str(count or "")
+
+
 def human_duration(duration: timedelta) -> str:
     """A length of time in the coarsest words that still help."""
     seconds = duration.total_seconds()

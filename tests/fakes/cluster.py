@@ -13,6 +13,34 @@ MODEL = {
 }
 RUNNING = {**MODEL, "size_vram": 0, "context_length": 4096, "expires_at": "2318-01-01T00:00:00Z"}
 KEY = {"id": "k1", "name": "ada", "role": "admin", "created_at": "2020-01-01T00:00:00Z"}
+SHOWN = {
+    "system": "Be kind.",
+    "details": {"parameter_size": "135M"},
+    "model_info": {"general.architecture": "llama"},
+    "tensors": [{"name": "token_embd.weight", "type": "F16", "shape": [64, 32]}],
+}
+TRANSFER: dict[str, Any] = {
+    "id": "t1",
+    "kind": "pull",
+    "model": "llama3:latest",
+    "status": "pulling 0123456789ab",
+    "total": 2_000_000_000,
+    "completed": 800_000_000,
+}
+
+
+def moved(verb: str) -> list[dict[str, Any]]:
+    """The events of one blob on its way."""
+    blob = {"status": f"{verb} 0123456789ab", "digest": f"sha256:{MODEL['digest']}", "total": 10}
+    return [blob, {**blob, "completed": 5}, {**blob, "completed": 10}]
+
+
+PULL = [
+    {"status": "pulling manifest"},
+    *moved("pulling"),
+    {"status": "verifying sha256 digest"},
+    {"status": "success"},
+]
 
 
 class Cluster:
@@ -24,6 +52,8 @@ class Cluster:
         self.authorization = ""
         self.models = [MODEL]
         self.refusal = ""
+        self.unknown: set[str] = set()
+        self.pulls_are_refused = False
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=16 << 20)
@@ -47,6 +77,10 @@ class Cluster:
             return web.json_response({"error": self.refusal}, status=403)
         if body.get("model") == "absent":
             return web.json_response({"error": "model 'absent' not found"}, status=404)
+        if request.path == "/api/show" and body["model"] in self.unknown:
+            return web.json_response({"error": f"model '{body['model']}' not found"}, status=404)
+        if request.path == "/api/pull" and self.pulls_are_refused:
+            return web.json_response({"error": "only admins may do that"}, status=403)
         match request.method, request.path:
             case "GET", "/api/tags":
                 return web.json_response({"models": self.models})
@@ -62,6 +96,16 @@ class Cluster:
                 return ndjson({"status": "parsing GGUF"}, {"error": "disk full"})
             case "POST", "/api/create":
                 return ndjson({"status": "parsing GGUF"}, {"status": "success"})
+            case "POST", "/api/show":
+                return web.json_response(SHOWN)
+            case "POST", "/api/pull" if body["model"] == "broken":
+                return ndjson({"status": "pulling manifest"}, {"error": "pull model manifest: file does not exist"})
+            case "POST", "/api/pull":
+                return ndjson(*PULL)
+            case "POST", "/api/push":
+                return ndjson({"status": "retrieving manifest"}, *moved("pushing"), {"status": "success"})
+            case "GET", "/api/transfers":
+                return web.json_response({"transfers": [TRANSFER]})
             case "POST", "/api/keys":
                 return web.json_response({**KEY, "key": "corral_secret"})
             case "GET", "/api/keys":

@@ -1,104 +1,53 @@
-"""`create`: a Modelfile on this machine becomes a model of the cluster; what the server lacks is uploaded."""
+"""`create`: a Modelfile on this machine becomes a model of the cluster."""
 
 import argparse
-import hashlib
 import sys
 from pathlib import Path
 from typing import Final
 
-from corral.client import Client, Json
+from corral.building import build, create_body, digests_of, ingredients_of
+from corral.client import Client
 from corral.commands.parsers import Subparsers
 from corral.errors import CliError
-from corral.format import human_bytes
 from corral.modelfile import Modelfile, decode, parse
-from corral.terminal import StatusLine
+from corral.terminal import display
 
-GGUF_MAGIC: Final = b"GGUF"
+DEFAULT_FILE: Final = Path("Modelfile")
+THIS_FOLDER: Final = "FROM .\n"
+"""Stands for the Modelfile where there is none: a folder of weights is a model as it is."""
 
 
 def add_parsers(commands: Subparsers) -> None:
-    creating = commands.add_parser("create", help="make a model from a Modelfile")
+    creating = commands.add_parser("create", help="make a model from a Modelfile, or from the weights in this folder")
     creating.add_argument("model", help="its name")
-    creating.add_argument("-f", "--file", type=Path, default=Path("Modelfile"), help="the Modelfile (./Modelfile)")
+    creating.add_argument("-f", "--file", type=Path, help="the Modelfile (./Modelfile)")
+    creating.add_argument("-q", "--quantize", metavar="TYPE", help="quantize to this type, such as Q4_K_M or Q8_0")
     creating.set_defaults(run=create_model)
 
 
 def create_model(arguments: argparse.Namespace, client: Client) -> None:
+    file: Path = arguments.file or DEFAULT_FILE
+    recipe = parse(modelfile_text(file, may_be_absent=arguments.file is None))
+    warn_of_deprecated(recipe)
+    ingredients = ingredients_of(recipe, file.parent)
+    with display() as shown:
+        digests = digests_of(ingredients, shown)
+        body = create_body(arguments.model, recipe, ingredients.base, digests)
+        if arguments.quantize:
+            body["quantize"] = arguments.quantize
+        build(client, body, ingredients, digests, shown)
+
+
+def modelfile_text(file: Path, *, may_be_absent: bool) -> str:
+    """Raises: CliError."""
     try:
-        text = decode(arguments.file.read_bytes())
+        return decode(file.read_bytes())
     except OSError as cause:
-        raise CliError(f"cannot read {arguments.file}: {cause.strerror}") from cause
-    recipe = parse(text)
+        if may_be_absent and isinstance(cause, FileNotFoundError):
+            return THIS_FOLDER
+        raise CliError(f"cannot read {file}: {cause.strerror}") from cause
+
+
+def warn_of_deprecated(recipe: Modelfile) -> None:
     for name in recipe.deprecated:
         print(f"Warning: parameter {name} is deprecated and was left out", file=sys.stderr)
-    refuse_unsupported(recipe)
-    body = create_body(arguments.model, recipe)
-    weights = local_weights(recipe.sources[0], arguments.file.parent)
-    with StatusLine() as line:
-        if weights is None:
-            body["from"] = recipe.sources[0]
-        else:
-            body["files"] = {weights.name: upload(client, weights, line)}
-        for event in client.stream("/api/create", body):
-            line.show(str(event.get("status", "")))
-
-
-def refuse_unsupported(recipe: Modelfile) -> None:
-    """Raises: CliError naming the first instruction that this server cannot carry out."""
-    for instruction, used in (
-        ("ADAPTER", recipe.adapter),
-        ("DRAFT", recipe.draft),
-        ("RENDERER", recipe.renderer),
-        ("PARSER", recipe.parser),
-        ("a second FROM", len(recipe.sources) > 1),
-    ):
-        if used:
-            raise CliError(f"this version of Corral cannot carry out {instruction} in a Modelfile")
-
-
-def create_body(model: str, recipe: Modelfile) -> Json:
-    """The request, but for where the weights come from; only what the Modelfile says is in it."""
-    fields: Json = {
-        "template": recipe.template,
-        "system": recipe.system,
-        "license": list(recipe.licenses),
-        "parameters": recipe.parameters,
-        "messages": [{"role": role, "content": content} for role, content in recipe.messages],
-        "requires": recipe.requires,
-    }
-    # An empty SYSTEM is a value like any other: the base keeps its own.
-    return {"model": model, **{name: value for name, value in fields.items() if value}}
-
-
-def local_weights(source: str, folder: Path) -> Path | None:
-    """The GGUF file a FROM names, relative to the Modelfile's folder; None when it names a model of the server.
-
-    Raises: CliError for a folder, or a file that is no GGUF.
-    """
-    try:
-        path = folder / Path(source).expanduser()
-    except RuntimeError:
-        return None  # `~someone` without a home
-    if path.is_dir():
-        raise CliError(f"{source} is a folder; this version of Corral makes models from one GGUF file")
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        if file.read(len(GGUF_MAGIC)) != GGUF_MAGIC:
-            raise CliError(f"{source} is not a GGUF file")
-    return path
-
-
-def upload(client: Client, path: Path, line: StatusLine) -> str:
-    """Make sure the server has the file's bytes; returns their digest."""
-    size = path.stat().st_size
-    line.show(f"hashing {path.name} ({human_bytes(size)})")
-    digest = file_digest(path)
-    if not client.has_blob(digest):
-        client.upload_blob(digest, path, lambda sent: line.show(f"uploading {path.name}", sent, size))
-    return digest
-
-
-def file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()

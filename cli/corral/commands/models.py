@@ -42,8 +42,7 @@ def copy_model(arguments: argparse.Namespace, client: Client) -> None:
 
 
 def remove_models(arguments: argparse.Namespace, client: Client) -> None:
-    """Each model leaves memory first, as far as it is there."""
+    """The cluster takes a removed model out of memory, unless another one has the same weights."""
     for model in arguments.models:
-        client.call("POST", "/api/generate", {"model": model, "prompt": "", "keep_alive": 0, "stream": False})
         client.call("DELETE", "/api/delete", {"model": model})
         print(f"deleted '{model}'")

@@ -6,10 +6,13 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+import httpx
+
 from corral.client import Client, Json
 from corral.commands import conversation
 from corral.commands.parsers import Subparsers
-from corral.errors import CliError
+from corral.commands.transfers import follow
+from corral.errors import ApiError, CliError
 
 
 def add_parsers(commands: Subparsers) -> None:
@@ -19,6 +22,7 @@ def add_parsers(commands: Subparsers) -> None:
     running.add_argument("--format", help="'json' or a JSON schema that the reply must follow")
     running.add_argument("--keepalive", help="how long the model stays in memory afterwards, such as 10m")
     running.add_argument("--verbose", action="store_true", help="token counts and speeds after the reply")
+    running.add_argument("--insecure", action="store_true", help="a registry it is pulled from speaks plain HTTP")
     running.set_defaults(run=run_model)
 
 
@@ -26,10 +30,29 @@ def run_model(arguments: argparse.Namespace, client: Client) -> None:
     piped = "" if sys.stdin.isatty() else sys.stdin.read()
     prompt = joined_prompt(piped, arguments.prompt)
     common = request_fields(arguments)
+    require_model(client, arguments.model, insecure=arguments.insecure)
     if sys.stdin.isatty() and sys.stdout.isatty() and not prompt:
         conversation.hold(client, common, verbose=arguments.verbose)
     else:
         ask_once(client, {**common, "prompt": prompt}, verbose=arguments.verbose, out=sys.stdout)
+
+
+def require_model(client: Client, model: str, *, insecure: bool) -> None:
+    """Pull the model when the cluster does not have it.
+
+    Raises: ApiError; for those who may not pull, the one that says that there is no such model.
+    """
+    try:
+        client.call("POST", "/api/show", {"model": model})
+    except ApiError as absent:
+        if absent.status != httpx.codes.NOT_FOUND:
+            raise
+        try:
+            follow(client, "pull", model, insecure=insecure)
+        except ApiError as refusal:
+            if refusal.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+                raise absent from refusal
+            raise
 
 
 def joined_prompt(piped: str, words: Sequence[str]) -> str:

@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from corral.client import Client, Json
 from corral.commands.parsers import Subparsers
 from corral.errors import CliError
-from corral.format import table
+from corral.format import human_count, table
 
 Rows = list[tuple[str, ...]]
 
 PARTS = ("license", "modelfile", "parameters", "system", "template")
 TEXT_LINES_SHOWN = 2
+LIST_ITEMS_SHOWN = 3
 
 
 def add_parsers(commands: Subparsers) -> None:
     showing = commands.add_parser("show", help="show what a model is made of")
     showing.add_argument("model")
+    showing.add_argument("-v", "--verbose", action="store_true", help="with all metadata and tensors")
     part = showing.add_mutually_exclusive_group()
     for name in PARTS:
         part.add_argument(f"--{name}", dest="part", action="store_const", const=name, help=f"only the {name}")
@@ -24,26 +26,33 @@ def add_parsers(commands: Subparsers) -> None:
 
 
 def show_model(arguments: argparse.Namespace, client: Client) -> None:
-    reply = client.call("POST", "/api/show", {"model": arguments.model})
+    reply = client.call("POST", "/api/show", {"model": arguments.model, "verbose": arguments.verbose})
     if arguments.part:
         text = reply.get(arguments.part)
         if not text:
             raise CliError(f"model '{arguments.model}' has no {arguments.part}")
         print(text)
         return
-    print(render(reply), end="")
+    print(render(reply, verbose=arguments.verbose), end="")
 
 
-def render(reply: Json) -> str:
+def render(reply: Json, *, verbose: bool = False) -> str:
     """The sections that have content, each followed by an empty line."""
-    return "".join(f"  {title}\n{table(rows, indent=4)}\n\n" for title, rows in sections(reply) if rows)
+    shown = ((title, rows) for title, rows in sections(reply, verbose=verbose) if rows)
+    return "".join(f"  {title}\n{table(rows, indent=4)}\n\n" for title, rows in shown)
 
 
-def sections(reply: Json) -> Iterator[tuple[str, Rows]]:
+def sections(reply: Json, *, verbose: bool) -> Iterator[tuple[str, Rows]]:
     yield "Model", model_rows(reply)
     yield "Capabilities", [(name,) for name in reply.get("capabilities") or ()]
-    yield "Projector", [(key, str(value)) for key, value in (reply.get("projector_info") or {}).items()]
+    yield "Projector", projector_rows(reply.get("projector_info") or {})
     yield "Parameters", parameter_rows(reply.get("parameters") or "")
+    if verbose:
+        yield (
+            "Metadata",
+            [(key, metadata_text(value)) for key, value in sorted((reply.get("model_info") or {}).items())],
+        )
+        yield "Tensors", [tensor_row(tensor) for tensor in reply.get("tensors") or ()]
     yield "System", excerpt(reply.get("system") or "")
     yield "License", excerpt(reply.get("license") or "")
 
@@ -54,13 +63,42 @@ def model_rows(reply: Json) -> Rows:
     architecture = info.get("general.architecture") or details.get("family")
     rows = (
         ("architecture", architecture),
-        ("parameters", details.get("parameter_size")),
+        ("parameters", details.get("parameter_size") or human_count(int(info.get("general.parameter_count") or 0))),
         ("context length", info.get(f"{architecture}.context_length")),
         ("embedding length", info.get(f"{architecture}.embedding_length")),
         ("quantization", details.get("quantization_level")),
         ("requires", reply.get("requires")),
     )
     return [(name, str(value)) for name, value in rows if value]
+
+
+def projector_rows(info: Json) -> Rows:
+    architecture = info.get("general.architecture")
+    rows = (
+        ("architecture", architecture),
+        ("parameters", human_count(int(info.get("general.parameter_count") or 0))),
+        ("embedding length", info.get(f"{architecture}.vision.embedding_length")),
+        ("dimensions", info.get(f"{architecture}.vision.projection_dim")),
+    )
+    return [(name, str(value)) for name, value in rows if value]
+
+
+def metadata_text(value: object) -> str:
+    """A value in a few words: of a list its first items, and how many more there are."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return f"{value:g}"
+        case list():
+            items = [metadata_text(item) for item in value[:LIST_ITEMS_SHOWN]]
+            rest = len(value) - len(items)
+            return f"[{' '.join(items)}{f' ...+{rest} more' if rest else ''}]"
+    return "-" if value is None else str(value)
+
+
+def tensor_row(tensor: Json) -> tuple[str, ...]:
+    return (tensor["name"], tensor["type"], f"[{' '.join(map(str, tensor['shape']))}]")
 
 
 def parameter_rows(text: str) -> Rows:

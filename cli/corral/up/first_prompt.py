@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import httpx
 
+from corral.building import file_digest
 from corral.client import Json, parsed, raise_for_refusal
-from corral.commands.create import file_digest
 from corral.errors import ApiError
-from corral.terminal import StatusLine
+from corral.terminal import Display, display
 from corral.up.bundled import MODEL_LICENSE, MODEL_NAME
 
 PROMPT: Final = "Name three animals that live on a farm."
@@ -35,20 +35,20 @@ async def ensure_model(http: httpx.AsyncClient, weights: Path) -> None:
     raise_for_refusal(response)
     if any(model["name"] == MODEL_NAME for model in parsed(response.content)["models"]):
         return
-    with StatusLine() as line:
-        line.show(f"  importing the bundled model as {MODEL_NAME}")
-        digest = file_digest(weights)
-        await _upload(http, digest, weights, line)
+    with display() as shown:
+        shown.step(f"  importing the bundled model as {MODEL_NAME}")
+        digest = file_digest(weights, shown)
+        await _upload(http, digest, weights, shown)
         body = {"model": MODEL_NAME, "files": {weights.name: digest}, "license": MODEL_LICENSE}
         async for event in _events(http, "/api/create", body):
-            line.show(f"  {event.get('status', '')}")
+            shown.step(f"  {event.get('status', '')}")
 
 
-async def _upload(http: httpx.AsyncClient, digest: str, weights: Path, line: StatusLine) -> None:
+async def _upload(http: httpx.AsyncClient, digest: str, weights: Path, shown: Display) -> None:
     if (await http.head(f"/api/blobs/{digest}")).is_success:
         return
     size = _size(weights)
-    chunks = _chunks(weights, lambda sent: line.show(f"  uploading {weights.name}", sent, size))
+    chunks = _chunks(weights, lambda sent: shown.bar(f"  uploading {weights.name}", sent, size))
     raise_for_refusal(await http.post(f"/api/blobs/{digest}", content=chunks, headers={"Content-Length": str(size)}))
 
 

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from corral.__main__ import main
 from corral.client import Client
-from corral.commands import conversation
+from corral.commands import conversation, transfers
 from fakes.cluster import Cluster
 
 
@@ -30,16 +30,11 @@ Corral = Callable[..., Awaitable[tuple[int, str, str]]]
 
 
 @pytest.fixture
-def corral(address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Corral:
+def corral(address: str, run_corral: Corral) -> Corral:
     """Runs the command line against the cluster; returns exit code, stdout and stderr."""
-    monkeypatch.setenv("CORRAL_HOST", address)
-    monkeypatch.setenv("CORRAL_API_KEY", "corral_mine")
 
     async def run(*arguments: str, piped: str = "") -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.stdin", io.StringIO(piped))
-        code = await asyncio.to_thread(main, arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
+        return await run_corral(address, *arguments, piped=piped)
 
     return run
 
@@ -69,7 +64,10 @@ async def test_run_streams_the_reply_to_what_was_piped_and_typed(corral: Corral,
     code, out, err = await corral("run", "smollm2:135m", "sum", "up", "--verbose", piped="text")
     assert (code, out) == (0, "Hello\n\n")
     assert "eval count:           2 token(s)" in err
-    assert cluster.asked == [("POST", "/api/generate", {"model": "smollm2:135m", "prompt": "text sum up"})]
+    assert cluster.asked == [
+        ("POST", "/api/show", {"model": "smollm2:135m"}),
+        ("POST", "/api/generate", {"model": "smollm2:135m", "prompt": "text sum up"}),
+    ]
 
 
 async def test_a_refusal_is_told_on_stderr_with_exit_code_1(corral: Corral) -> None:
@@ -89,7 +87,7 @@ async def test_cp_and_rm_say_what_they_did(corral: Corral, cluster: Cluster) -> 
     assert (await corral("cp", "a", "b"))[1] == "copied 'a' to 'b'\n"
     assert (await corral("rm", "a", "b"))[1] == "deleted 'a'\ndeleted 'b'\n"
     assert cluster.asked[0] == ("POST", "/api/copy", {"source": "a", "destination": "b"})
-    assert [path for _, path, _ in cluster.asked[1:]] == ["/api/generate", "/api/delete"] * 2
+    assert cluster.asked[1:] == [("DELETE", "/api/delete", {"model": name}) for name in ("a", "b")]
 
 
 async def test_create_uploads_the_weights_once_and_sends_the_recipe(
@@ -106,13 +104,102 @@ async def test_create_uploads_the_weights_once_and_sends_the_recipe(
     assert cluster.asked == [("POST", "/api/create", expected)]
     assert err.splitlines() == [
         "Warning: parameter mirostat is deprecated and was left out",
-        "hashing w.gguf (3.0 MB)",
+        "hashing w.gguf",
         "uploading w.gguf",
         "parsing GGUF",
         "success",
     ]
     _, _, again = await corral("create", "bot", "-f", str(tmp_path / "Modelfile"))
     assert "uploading" not in again
+
+
+async def test_create_sends_a_model_of_the_server_with_what_else_is_asked(
+    corral: Corral, cluster: Cluster, tmp_path: Path
+) -> None:
+    base = f"llama3@sha256:{'0' * 64}"
+    (tmp_path / "a.gguf").write_bytes(b"GGUF adapter")
+    (tmp_path / "Modelfile").write_text(f"FROM {base}\nADAPTER ./a.gguf\nRENDERER r\nPARSER p\nREQUIRES v0.14.0\n")
+    code, _, _ = await corral("create", "bot", "-q", "Q8_0", "-f", str(tmp_path / "Modelfile"))
+    digest = "sha256:" + hashlib.sha256(b"GGUF adapter").hexdigest()
+    expected = {"model": "bot", "from": base, "adapters": {"a.gguf": digest}, "renderer": "r", "parser": "p"}
+    assert code == 0
+    assert cluster.asked == [("POST", "/api/create", {**expected, "requires": "0.14.0", "quantize": "Q8_0"})]
+    assert list(cluster.blobs) == [digest]
+
+
+async def test_create_without_a_modelfile_takes_the_folder_it_is_in(
+    corral: Corral, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    assert (await corral("create", "bot"))[0] == 0
+    assert sorted(cluster.asked[-1][2]["files"]) == ["config.json", "model.safetensors"]
+    assert len(cluster.blobs) == 2
+
+
+async def test_pull_and_push_show_each_step_once(corral: Corral, cluster: Cluster) -> None:
+    code, out, err = await corral("pull", "llama3", "--insecure")
+    assert (code, out) == (0, "")
+    assert err.splitlines() == ["pulling manifest", "pulling 0123456789ab", "verifying sha256 digest", "success"]
+    assert (await corral("push", "team/bot"))[2].splitlines() == [
+        "retrieving manifest",
+        "pushing 0123456789ab",
+        "success",
+    ]
+    assert cluster.asked == [
+        ("POST", "/api/pull", {"model": "llama3", "insecure": True}),
+        ("POST", "/api/push", {"model": "team/bot", "insecure": False}),
+    ]
+
+
+async def test_a_pull_that_fails_says_why(corral: Corral) -> None:
+    code, _, err = await corral("pull", "broken")
+    assert (code, err.splitlines()) == (1, ["pulling manifest", "Error: pull model manifest: file does not exist"])
+
+
+async def test_ctrl_c_leaves_the_pull_running_and_says_so(
+    corral: Corral, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(transfers, "show_event", interrupted)
+    code, _, err = await corral("pull", "llama3")
+    assert code == 130
+    assert "The pull of llama3 goes on in the cluster." in err
+    assert "'corral cancel llama3' ends it" in err
+    assert [method for method, _, _ in cluster.asked] == ["POST"]
+
+
+async def test_run_pulls_a_model_that_is_absent(corral: Corral, cluster: Cluster) -> None:
+    cluster.unknown = {"llama3"}
+    code, out, err = await corral("run", "llama3", "hi")
+    assert (code, out) == (0, "Hello\n\n")
+    assert err.splitlines()[0] == "pulling manifest"
+    assert [path for _, path, _ in cluster.asked] == ["/api/show", "/api/pull", "/api/generate"]
+
+
+async def test_who_may_not_pull_is_told_that_the_model_is_absent(corral: Corral, cluster: Cluster) -> None:
+    cluster.unknown, cluster.pulls_are_refused = {"llama3"}, True
+    assert await corral("run", "llama3", "hi") == (1, "", "Error: model 'llama3' not found\n")
+
+
+async def test_transfers_are_listed_and_cancelled_by_name_or_id(corral: Corral, cluster: Cluster) -> None:
+    header, row = (await corral("transfers"))[1].splitlines()
+    assert header.split() == ["ID", "KIND", "MODEL", "STATUS", "DONE"]
+    assert row.split() == ["t1", "pull", "llama3:latest", "pulling", "0123456789ab", "40", "%", "of", "2", "GB"]
+    for name in ("t1", "llama3", "LLAMA3:latest"):
+        assert (await corral("cancel", name))[:2] == (0, "cancelled the pull of 'llama3:latest'\n")
+        assert cluster.asked[-1][:2] == ("DELETE", "/api/transfers/t1")
+    assert await corral("cancel", "other") == (1, "", "Error: no transfer of 'other' is under way\n")
+
+
+async def test_show_prints_a_part_or_everything(corral: Corral, cluster: Cluster) -> None:
+    assert (await corral("show", "smollm2:135m", "--system"))[1] == "Be kind.\n"
+    assert (await corral("show", "smollm2:135m", "--license"))[2] == "Error: model 'smollm2:135m' has no license\n"
+    assert "Tensors" in (await corral("show", "smollm2:135m", "-v"))[1]
+    assert cluster.asked[-1] == ("POST", "/api/show", {"model": "smollm2:135m", "verbose": True})
 
 
 async def test_a_failure_inside_the_stream_is_a_failure(corral: Corral, tmp_path: Path) -> None:

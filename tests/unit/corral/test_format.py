@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from corral.format import human_bytes, human_duration, parse_time, processor, relative_time, table, until
+from corral.format import human_bytes, human_count, human_duration, parse_time, processor, relative_time, table, until
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -25,6 +25,14 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 )
 def test_sizes_are_decimal_with_one_digit_below_ten(size: int, text: str) -> None:
     assert human_bytes(size) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, ""), (999, "999"), (12_000, "12K"), (137_000_000, "137M"), (22_570_000, "22.57M"), (3_210_000_000, "3.2B")],
+)
+def test_numbers_of_parameters_are_short(count: int, text: str) -> None:
+    assert human_count(count) == text
 
 
 @pytest.mark.parametrize(
