@@ -13,10 +13,11 @@ from shared import logs, settings, web
 def main() -> None:
     try:
         values = settings.load(Settings, os.environ, prefix="CORRAL_REGISTRY_")
+        logs.configure(service="registry", level=values.log_level)
+        app = build_app(values)
     except settings.SettingsInvalid as invalid:
         sys.exit(str(invalid))
-    logs.configure(service="registry", level=values.log_level)
-    uvloop.run(web.serve(build_app(values), host=values.host, port=values.port, drain_s=values.drain_s))
+    uvloop.run(web.serve(app, host=values.host, port=values.port, drain_s=values.drain_s))
 
 
 if __name__ == "__main__":

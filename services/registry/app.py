@@ -1,7 +1,5 @@
 """Composition root of the registry: builds its parts, wires them, owns their lives."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,25 +7,75 @@ import structlog
 from aiohttp import web
 
 from services.registry.blob_store import BlobStore
-from services.registry.build import Builder
+from services.registry.building.builder import Builder, Store
 from services.registry.catalog import Catalog
+from services.registry.collector import Collector
+from services.registry.conversion.converter import ConversionLimits, Converter
+from services.registry.distribution.dialect import dialect
+from services.registry.distribution.mirror import Mirror
+from services.registry.distribution.routes import add_distribution_routes
 from services.registry.handlers.blobs import BlobHandlers
 from services.registry.handlers.models import ModelHandlers
+from services.registry.handlers.transfers import TransferHandlers
 from services.registry.headers import Headers
 from services.registry.index_publisher import IndexPublisher
 from services.registry.library import ModelLibrary
 from services.registry.manifest_store import ManifestStore
 from services.registry.paths import StorePaths
+from services.registry.quota import Quota, usage_of
 from services.registry.settings import Settings
+from services.registry.transfers.wiring import add_transfer_jobs, build_transfers
+from services.registry.upstream.challenge import parse_credentials
+from services.registry.upstream.client import Upstream, UpstreamLimits
+from services.registry.upstream.policy import parse_upstream_hosts
+from services.registry.upstream.signing import load_signing_key
 from shared import redis_client
 from shared import web as shared_web
+from shared.background import running
 from shared.model_index import ModelIndex
 
 log = structlog.get_logger("corral.registry")
 
 
+def build_upstream(settings: Settings) -> Upstream:
+    """The door to other registries.
+
+    Raises: SettingsInvalid.
+    """
+    return Upstream(
+        parse_upstream_hosts(settings.upstream_hosts),
+        UpstreamLimits(
+            connect_s=settings.upstream_connect_s,
+            stall_s=settings.upstream_stall_s,
+            part_bytes=settings.upload_part_bytes,
+        ),
+        credentials=parse_credentials(settings.upstream_credentials),
+        key=load_signing_key(settings.upstream_key_path),
+    )
+
+
+def build_quota(settings: Settings, paths: StorePaths) -> Quota:
+    limit = settings.store_bytes_max
+    return Quota(lambda: usage_of(paths, counted=limit > 0), bytes_max=limit)
+
+
+def build_converter(settings: Settings) -> Converter:
+    return Converter(
+        ConversionLimits(
+            at_once_max=settings.conversions_max,
+            memory_bytes_max=settings.conversion_memory_bytes_max,
+            n_threads=settings.conversion_threads,
+            stall_s=settings.conversion_stall_s,
+        )
+    )
+
+
 def build_app(settings: Settings) -> web.Application:
-    """The registry over the store at `settings.models_dir`, whose folders are made when they are missing."""
+    """The registry over the store at `settings.models_dir`, whose folders are made when they are missing.
+
+    Raises: SettingsInvalid.
+    """
+    upstream = build_upstream(settings)
     paths = StorePaths(Path(settings.models_dir).expanduser())
     blobs = BlobStore(paths)
     manifests = ManifestStore(paths, blobs)
@@ -35,31 +83,49 @@ def build_app(settings: Settings) -> web.Application:
     catalog = Catalog(manifests, blobs, headers)
     redis = redis_client.connect(settings.redis_url)
     publisher = IndexPublisher(ModelIndex(redis), catalog, manifests)
-    library = ModelLibrary(manifests, blobs, changed=publisher.publish)
-    builder = Builder(manifests, blobs, headers, library)
+    # An upload may stand still for a while without being given up.
+    grace_s = max(settings.collect_grace_s, settings.upload_idle_s)
+    library = ModelLibrary(manifests, blobs, changed=publisher.publish, grace_s=grace_s)
+    quota = build_quota(settings, paths)
+    transfers = build_transfers(
+        settings, redis, upstream, paths=paths, manifests=manifests, blobs=blobs, library=library, quota=quota
+    )
+    builder = Builder(
+        Store(paths=paths, blobs=blobs, manifests=manifests, headers=headers, library=library, quota=quota),
+        conversions=build_converter(settings),
+        pulls=transfers,
+    )
 
     async def is_ready() -> str | None:
         return publisher.problem
 
     async def store(_app: web.Application) -> AsyncIterator[None]:
         paths.create_folders()
-        if abandoned_count := paths.remove_abandoned_uploads():
-            log.info("uploads_removed", count=abandoned_count)
-        yield
-
-    async def published_index(_app: web.Application) -> AsyncIterator[None]:
-        keeping = asyncio.create_task(publisher.run())
-        yield
-        keeping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await keeping
+        if renamed_count := paths.adopt_colon_names():
+            log.info("blobs_renamed", count=renamed_count)
+        collector = Collector(library, blobs, interval_s=settings.collect_interval_s)
+        async with upstream, running(collector.run()), running(publisher.run()):
+            yield
         await redis.aclose()
 
     app = web.Application(
-        middlewares=[shared_web.error_middleware(shared_web.ollama_error)], client_max_size=settings.body_bytes_max
+        middlewares=[shared_web.error_middleware(shared_web.ollama_error), dialect],
+        client_max_size=settings.body_bytes_max,
     )
-    app.cleanup_ctx.extend([store, published_index])
-    BlobHandlers(blobs, upload_idle_s=settings.upload_idle_s).add_routes(app)
+    app.cleanup_ctx.append(store)
+    add_transfer_jobs(app, settings, transfers, upstream, paths=paths, manifests=manifests)
+    TransferHandlers(transfers).add_routes(app)
+    BlobHandlers(blobs, library, quota, upload_idle_s=settings.upload_idle_s).add_routes(app)
     ModelHandlers(manifests, catalog, library, builder).add_routes(app)
+    add_distribution_routes(
+        app,
+        paths=paths,
+        blobs=blobs,
+        manifests=manifests,
+        library=library,
+        quota=quota,
+        mirror=Mirror(transfers) if settings.mirror else None,
+        upload_idle_s=settings.upload_idle_s,
+    )
     shared_web.add_ops_routes(app, is_ready)
     return app

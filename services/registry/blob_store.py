@@ -1,24 +1,24 @@
-"""Blobs by digest: commit, open, stat, delete. Bytes are verified on their way in. HTTP and references are others'."""
+"""Blobs by digest: commit, open, stat, list, delete. Bytes are verified on their way in. HTTP is the handlers'."""
 
+import contextlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from services.registry.blob_folder import BlobFile, blob_files
 from services.registry.paths import StorePaths
-from services.registry.publishing import Upload, on_thread
+from services.registry.publishing import Upload, gathered, on_thread
 from shared.digest import Digest, HashingCopy, digest_of, hex_of
-from shared.errors import BlobUnknown, DigestMismatch, InternalError, ModelFileInvalid
-
-WRITE_BYTES: Final = 1 << 20
-"""Chunks are gathered to this size, so that a thread is asked once a MiB and not once a network read."""
+from shared.errors import BlobMissing, BlobUnknown, DigestMismatch, ModelFileInvalid
 
 LAYER_BYTES_MAX: Final = 16 << 20
 """The largest layer (template, licence, parameters ...) that is read into memory."""
 
 
-def missing(digest: Digest) -> InternalError:
+def missing(digest: Digest) -> BlobMissing:
     """The error for a blob that a manifest or an earlier step promised; not the client's fault, so no 404."""
-    return InternalError(f"open sha256-{hex_of(digest)}: no such file or directory")
+    return BlobMissing(f"open sha256-{hex_of(digest)}: no such file or directory")
 
 
 class BlobStore:
@@ -37,13 +37,8 @@ class BlobStore:
                 copied.update(content)
                 upload.write(content)
 
-            gathered = bytearray()
-            async for chunk in chunks:
-                gathered += chunk
-                if len(gathered) >= WRITE_BYTES:
-                    await on_thread(write, bytes(gathered))
-                    gathered.clear()
-            await on_thread(write, bytes(gathered))
+            async for piece in gathered(chunks):
+                await on_thread(write, piece)
             if copied.digest != wanted:
                 raise DigestMismatch(wanted=wanted, got=copied.digest)
             await on_thread(upload.publish, self._paths.blob(wanted))
@@ -71,7 +66,7 @@ class BlobStore:
     def open(self, digest: Digest) -> BinaryIO:
         """Open a blob that should be here.
 
-        Raises: InternalError when it is not.
+        Raises: BlobMissing.
         """
         try:
             return self._paths.blob(digest).open("rb")
@@ -90,13 +85,23 @@ class BlobStore:
     def read(self, digest: Digest) -> bytes:
         """A small blob's content.
 
-        Raises: InternalError when it is missing, ModelFileInvalid when it is too large to be a layer of text.
+        Raises: BlobMissing, ModelFileInvalid when it is too large to be a layer of text.
         """
         with self.open(digest) as file:
             content = file.read(LAYER_BYTES_MAX + 1)
         if len(content) > LAYER_BYTES_MAX:
             raise ModelFileInvalid(f"layer {digest} is larger than {LAYER_BYTES_MAX} bytes")
         return content
+
+    def files(self) -> tuple[BlobFile, ...]:
+        """Everything in the folder, unfinished files and strangers too."""
+        return blob_files(self._paths.blobs)
+
+    def touch(self, digest: Digest) -> None:
+        """Let the blob count as new, so that the collection leaves it for its grace period."""
+        # Gone already, or written by another user, whose file times cannot be set: then it just looks older.
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            os.utime(self._paths.blob(digest))
 
     def delete(self, digest: Digest) -> None:
         """Remove the blob; harmless when it is gone already."""

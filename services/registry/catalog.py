@@ -3,12 +3,13 @@
 import structlog
 
 from services.registry.blob_store import BlobStore
-from services.registry.content import read_config, read_content, weights_layer
-from services.registry.describe import ShowChanges, index_entry, listing_row, show_reply
+from services.registry.content import read_config, read_content, read_template, weights_layer
+from services.registry.describe import Known, Opened, ShowChanges, index_entry, listing_row, show_reply
 from services.registry.headers import Headers
 from services.registry.manifest_store import ManifestStore, StoredManifest
-from services.registry.model_facts import ModelFacts
+from shared.digest import Digest
 from shared.errors import CorralError, ModelFileInvalid
+from shared.manifest import MediaType, ModelConfig
 from shared.model_index import ModelEntry
 from shared.model_name import ModelName
 
@@ -33,17 +34,32 @@ class Catalog:
                 continue
             if entry is not None:
                 found.append(entry)
-        weights = (weights_layer(stored.manifest) for stored in scan.manifests)
-        self._headers.forget_all_but(frozenset(layer.digest for layer in weights if layer))
+        files = (MediaType.MODEL, MediaType.PROJECTOR)
+        self._headers.forget_all_but(
+            frozenset(layer.digest for stored in scan.manifests for layer in stored.manifest.layers_of(*files))
+        )
         return found
 
     def _entry(self, stored: StoredManifest) -> ModelEntry | None:
+        if weights_layer(stored.manifest) is None:
+            return None
+        known = self._known(stored, read_config(self._blobs, stored.manifest))
+        return index_entry(known, read_content(self._blobs, stored.manifest))
+
+    def _known(self, stored: StoredManifest, config: ModelConfig) -> Known:
+        """Raises: ModelFileInvalid, BlobMissing."""
         weights = weights_layer(stored.manifest)
         if weights is None:
-            return None
-        config = read_config(self._blobs, stored.manifest)
-        content = read_content(self._blobs, stored.manifest)
-        return index_entry(stored, config, content, self._headers.facts(weights.digest))
+            raise ModelFileInvalid(f"model '{stored.name.short}' has no GGUF weights")
+        return Known(
+            stored=stored,
+            config=config,
+            template=read_template(self._blobs, stored.manifest),
+            facts=self._headers.facts(weights.digest),
+            projectors=tuple(
+                self._headers.facts(layer.digest) for layer in stored.manifest.layers_of(MediaType.PROJECTOR)
+            ),
+        )
 
     def rows(self) -> list[dict[str, object]]:
         """All models for the listing, newest first."""
@@ -56,28 +72,37 @@ class Catalog:
             except (CorralError, OSError) as error:
                 log.warning("model_not_listed", model=stored.name.full, reason=str(error))
                 continue
-            rows.append(listing_row(stored, config, self._facts_if_readable(stored)))
+            rows.append(listing_row(stored, config, self._known_if_readable(stored, config)))
         return rows
 
-    def _facts_if_readable(self, stored: StoredManifest) -> ModelFacts | None:
-        weights = weights_layer(stored.manifest)
+    def _known_if_readable(self, stored: StoredManifest, config: ModelConfig) -> Known | None:
         try:
-            return None if weights is None else self._headers.facts(weights.digest)
+            return self._known(stored, config)
         except (CorralError, OSError):
             return None
 
-    def show(self, name: ModelName, changes: ShowChanges, *, verbose: bool) -> dict[str, object]:
-        """Raises: ModelUnknown, ModelFileInvalid, InternalError when a blob is missing."""
+    def show(self, name: ModelName, changes: ShowChanges, *, verbose: bool, basename: str = "") -> dict[str, object]:
+        """One model in full, shown with another `general.basename` than its file's when one is given.
+
+        Raises: ModelUnknown, ModelFileInvalid, BlobMissing.
+        """
         stored = self._manifests.read(self._manifests.resolve(name))
+        known = self._known(stored, read_config(self._blobs, stored.manifest))
         weights = weights_layer(stored.manifest)
-        if weights is None:
-            raise ModelFileInvalid(f"model '{name.short}' has no GGUF weights, which is all this version can show")
+        assert weights is not None, "a model without weights was refused"
+        projector = next(iter(stored.manifest.layers_of(MediaType.PROJECTOR)), None)
         return show_reply(
-            stored,
-            read_config(self._blobs, stored.manifest),
+            known,
             read_content(self._blobs, stored.manifest),
-            self._headers.read(weights.digest),
-            self._headers.facts(weights.digest),
+            self._opened(weights.digest, verbose=verbose),
+            None if projector is None else self._opened(projector.digest, verbose=verbose),
             changes,
-            (lambda array: self._headers.items(weights.digest, array)) if verbose else None,
+            basename=basename,
+        )
+
+    def _opened(self, digest: Digest, *, verbose: bool) -> Opened:
+        return Opened(
+            header=self._headers.read(digest),
+            facts=self._headers.facts(digest),
+            read_items=(lambda array: self._headers.items(digest, array)) if verbose else None,
         )

@@ -28,23 +28,31 @@ def weights_layer(manifest: Manifest) -> Layer | None:
 
 
 def read_config(blobs: BlobStore, manifest: Manifest) -> ModelConfig:
-    """Raises: ModelFileInvalid, InternalError when a blob is missing."""
+    """Raises: ModelFileInvalid, BlobMissing."""
     return _json(blobs.read(manifest.config.digest), ModelConfig, "config")
 
 
-def read_content(blobs: BlobStore, manifest: Manifest) -> ModelContent:
-    """Raises: ModelFileInvalid, InternalError when a blob is missing."""
+def read_template(blobs: BlobStore, manifest: Manifest) -> str | None:
+    """The Go template; None when there is no template layer.
 
-    def last(*media_types: str) -> bytes | None:
-        layers = list(manifest.layers_of(*media_types))
+    Raises: ModelFileInvalid, BlobMissing.
+    """
+    layers = list(manifest.layers_of(MediaType.TEMPLATE, MediaType.PROMPT))
+    return _text(blobs.read(layers[-1].digest)) if layers else None
+
+
+def read_content(blobs: BlobStore, manifest: Manifest) -> ModelContent:
+    """Raises: ModelFileInvalid, BlobMissing."""
+
+    def last(media_type: str) -> bytes | None:
+        layers = list(manifest.layers_of(media_type))
         return blobs.read(layers[-1].digest) if layers else None
 
-    template = last(MediaType.TEMPLATE, MediaType.PROMPT)
     params = last(MediaType.PARAMS)
     messages = last(MediaType.MESSAGES)
     return ModelContent(
         system=_text(last(MediaType.SYSTEM) or b""),
-        template=None if template is None else _text(template),
+        template=read_template(blobs, manifest),
         params={} if params is None else _json(params, dict[str, object], "parameters"),
         messages=() if messages is None else _json(messages, tuple[Message, ...], "messages"),
         licenses=tuple(_text(blobs.read(layer.digest)) for layer in manifest.layers_of(MediaType.LICENSE)),
@@ -58,5 +66,5 @@ def _text(content: bytes) -> str:
 def _json(content: bytes, kind: type[T], what: str) -> T:
     try:
         return msgspec.json.decode(content, type=kind)
-    except msgspec.DecodeError as cause:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
         raise ModelFileInvalid(f"the model's {what} layer is corrupt: {cause}") from cause

@@ -33,6 +33,7 @@ NESTED_ARRAY_ITEMS: Final = 16
 """An array within an array takes as much of the allowance as this many plain items, because it takes their time."""
 _LABEL_CHARACTERS: Final = 64
 ALIGNMENT_DEFAULT: Final = 32
+ALIGNMENT_MAX: Final = 1 << 20
 _ELEMENTS_MAX: Final = 2**63 - 1
 
 Value = int | float | bool | str
@@ -61,11 +62,19 @@ class Tensor(msgspec.Struct, frozen=True, array_like=True):
             elements *= extent
         return elements
 
+    @property
+    def size_bytes(self) -> int:
+        return self.elements_count // self.type.block_elements * self.type.block_bytes
+
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """`spans` tells where each key and its value lie in the file; tensors' offsets count from `data_offset_bytes`."""
+
     version: int
     metadata: dict[str, Value | Array]
+    spans: dict[str, tuple[int, int]]
     tensors: tuple[Tensor, ...]
+    data_offset_bytes: int
 
 
 class _Reader:
@@ -143,14 +152,18 @@ def read_header(file: BinaryIO, file_bytes: int) -> Header:
     tensors_count = reader.count("tensors", most=TENSORS_MAX, least_bytes=24)
     pairs_count = reader.count("metadata pairs", most=PAIRS_MAX, least_bytes=13)
     metadata: dict[str, Value | Array] = {}
+    spans: dict[str, tuple[int, int]] = {}
     for _ in range(pairs_count):
+        start_bytes = reader.at_bytes
         key = reader.text("a metadata key", most_bytes=KEY_BYTES_MAX)
         if key in metadata:
             refuse(f"metadata key {_label(key)} is there twice")
         metadata[key] = _value(reader, _label(key))
+        spans[key] = (start_bytes, reader.at_bytes)
     tensors = tuple(_tensor(reader) for _ in range(tensors_count))
-    _check_data(tensors, _data_offset(reader.at_bytes, metadata), file_bytes)
-    return Header(version=version, metadata=metadata, tensors=tensors)
+    data_offset_bytes = aligned(reader.at_bytes, alignment_of(metadata))
+    _check_data(tensors, data_offset_bytes, file_bytes)
+    return Header(version=version, metadata=metadata, spans=spans, tensors=tensors, data_offset_bytes=data_offset_bytes)
 
 
 def read_array(file: BinaryIO, file_bytes: int, array: Array) -> Items:
@@ -268,11 +281,19 @@ def _tensor(reader: _Reader) -> Tensor:
     return tensor
 
 
-def _data_offset(header_end_bytes: int, metadata: dict[str, Value | Array]) -> int:
+def alignment_of(metadata: dict[str, Value | Array]) -> int:
+    """What the places of tensors' data are multiples of.
+
+    Raises: ModelFileInvalid.
+    """
     alignment = metadata.get("general.alignment", ALIGNMENT_DEFAULT)
-    if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
-        refuse("general.alignment is no power of two")
-    return -(-header_end_bytes // alignment) * alignment
+    if not isinstance(alignment, int) or not 1 <= alignment <= ALIGNMENT_MAX or alignment & (alignment - 1):
+        refuse("general.alignment is no sensible power of two")
+    return alignment
+
+
+def aligned(offset_bytes: int, alignment: int) -> int:
+    return -(-offset_bytes // alignment) * alignment
 
 
 def _check_data(tensors: tuple[Tensor, ...], data_offset_bytes: int, file_bytes: int) -> None:
@@ -281,6 +302,5 @@ def _check_data(tensors: tuple[Tensor, ...], data_offset_bytes: int, file_bytes:
         if tensor.name in names:
             refuse(f"tensor {tensor.name!r} is there twice")
         names.add(tensor.name)
-        size_bytes = tensor.elements_count // tensor.type.block_elements * tensor.type.block_bytes
-        if data_offset_bytes + tensor.offset_bytes + size_bytes > file_bytes:
+        if data_offset_bytes + tensor.offset_bytes + tensor.size_bytes > file_bytes:
             refuse(f"the data of tensor {tensor.name!r} lie beyond the end of the file")

@@ -71,6 +71,8 @@ TENSOR_TYPES: Final = {
     40: TensorType("NVFP4", 64, 36),
 }
 
+TENSOR_TYPE_NUMBERS: Final = {tensor_type: number for number, tensor_type in TENSOR_TYPES.items()}
+
 UNKNOWN_FILE_TYPE: Final = "unknown"
 
 FILE_TYPES: Final = {

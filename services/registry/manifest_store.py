@@ -1,5 +1,6 @@
 """Manifests and their names. A written manifest never names a missing blob. What its layers hold is not known here."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -74,7 +75,7 @@ def decode_manifest(content: bytes) -> Manifest:
             config=_canonical(manifest.config),
             layers=tuple(_canonical(layer) for layer in manifest.layers),
         )
-    except (msgspec.DecodeError, DigestInvalid) as cause:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, DigestInvalid) as cause:
         raise ModelFileInvalid(f"the manifest is corrupt: {cause}") from cause
 
 
@@ -96,14 +97,16 @@ class ManifestStore:
         """Every manifest; a corrupt one is passed over with a warning."""
         found: list[StoredManifest] = []
         corrupt_count = 0
-        for name, path in self._paths.manifests():
+        for name, path in self._paths.manifest_files():
             try:
-                found.append(_load(name, path))
+                if name is None:
+                    raise ModelFileInvalid("its path is not a model's name")
+                found.append(_load(name, path)[0])
             except FileNotFoundError:
                 continue  # deleted since the folder was read
             except (ModelFileInvalid, OSError) as error:
                 corrupt_count += 1
-                log.warning("manifest_skipped", model=name.full, reason=str(error))
+                log.warning("manifest_skipped", file=str(path), reason=str(error))
         return Scan(manifests=tuple(found), corrupt_count=corrupt_count)
 
     def fingerprint(self) -> frozenset[tuple[str, int]]:
@@ -120,8 +123,32 @@ class ManifestStore:
         """The name in the spelling the store uses, whether or not the model exists."""
         return existing_spelling(name, (stored for stored, _ in self._paths.manifests()))
 
+    def resolve_repository(self, name: ModelName) -> ModelName:
+        """The name with its repository in the spelling the store uses; the tag is left as it is."""
+        if self._paths.manifest(name).parent.is_dir():
+            return name
+        return msgspec.structs.replace(self.resolve(name), tag=name.tag)
+
+    def repository(self, name: ModelName) -> tuple[StoredManifest, ...]:
+        """The repository's readable manifests, in order of their tags; `name` is spelt as the store spells it."""
+        found: list[StoredManifest] = []
+        for tagged, path in self._paths.tags(name):
+            with contextlib.suppress(FileNotFoundError, ModelFileInvalid):
+                found.append(_load(tagged, path)[0])
+        return tuple(found)
+
+    def names(self) -> list[ModelName]:
+        return [name for name, _ in self._paths.manifests()]
+
     def read(self, name: ModelName) -> StoredManifest:
         """Raises: ModelUnknown, ModelFileInvalid."""
+        return self.read_with_content(name)[0]
+
+    def read_with_content(self, name: ModelName) -> tuple[StoredManifest, bytes]:
+        """The manifest, and its bytes as they were written.
+
+        Raises: ModelUnknown, ModelFileInvalid.
+        """
         try:
             return _load(name, self._paths.manifest(name))
         except (FileNotFoundError, NotADirectoryError) as cause:
@@ -130,7 +157,7 @@ class ManifestStore:
     def write(self, name: ModelName, content: bytes) -> None:
         """Put a manifest under `name`, replacing any there in one step.
 
-        Raises: ModelFileInvalid, InternalError when a blob is missing (nothing was written).
+        Raises: ModelFileInvalid, BlobMissing (nothing was written).
         """
         manifest = decode_manifest(content)
         for layer in (manifest.config, *manifest.layers):
@@ -143,9 +170,8 @@ class ManifestStore:
             upload.publish(target)
 
     def copy(self, source: ModelName, destination: ModelName) -> None:
-        """Raises: ModelUnknown, ModelFileInvalid, InternalError when a blob is missing."""
-        self.read(source)
-        self.write(destination, self._paths.manifest(source).read_bytes())
+        """Raises: ModelUnknown, ModelFileInvalid, BlobMissing."""
+        self.write(destination, self.read_with_content(source)[1])
 
     def delete(self, name: ModelName) -> None:
         """Raises: ModelUnknown."""
@@ -155,11 +181,12 @@ class ManifestStore:
             raise ModelUnknown(f"model '{name.short}' not found") from cause
 
 
-def _load(name: ModelName, path: Path) -> StoredManifest:
+def _load(name: ModelName, path: Path) -> tuple[StoredManifest, bytes]:
     content = path.read_bytes()
-    return StoredManifest(
+    stored = StoredManifest(
         name=name,
         manifest=decode_manifest(content),
         digest=hashlib.sha256(content).hexdigest(),
         modified_unix_ns=path.stat().st_mtime_ns,
     )
+    return stored, content

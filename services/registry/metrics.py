@@ -11,3 +11,12 @@ INDEX_PUBLISHES: Final = Counter(
     "corral_registry_index_publishes_total", "Attempts to publish the model index.", ["outcome"]
 )
 MODELS: Final = Gauge("corral_registry_models", "Models in the published index.")
+STORE_BYTES: Final = Gauge("corral_registry_store_bytes", "What lies in the blobs folder, when it was last tidied.")
+COLLECTED_BYTES: Final = Counter("corral_registry_collected_bytes_total", "Bytes deleted because nobody needed them.")
+TRANSFERS: Final = Counter(
+    "corral_registry_transfers_total", "Pulls and pushes by how they ended.", ["kind", "outcome"]
+)
+CORRUPT_DOWNLOADS: Final = Counter(
+    "corral_registry_corrupt_downloads_total", "Blobs that were fetched again because their digest was wrong."
+)
+UPDATES: Final = Counter("corral_registry_updates_total", "Scheduled looks for a new version of a model.", ["outcome"])

@@ -1,21 +1,30 @@
 """What a GGUF header says about serving the model: size, context, memory per token, what it is for. Pure."""
 
+from collections import Counter
 from typing import Final
 
 import msgspec
 
 from services.registry.gguf import Array, Header, refuse
 from services.registry.gguf_types import FILE_TYPES, UNKNOWN_FILE_TYPE
+from shared.template_budget import SOURCE_CHARS_MAX
 
 _CACHE_ELEMENT_BYTES: Final = 2
 """Keys and values at 16 bits."""
 
 LAYERS_MAX: Final = 4096
 _COUNT_MAX: Final = 2**40
+_PRECISIONS: Final = {0: "F32", 1: "F16", 32: "BF16"}
+"""Values of `general.file_type` for weights that were not quantized."""
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Small enough to keep one for every model; vocabularies stay in the file."""
+    """Small enough to keep one for every model; vocabularies stay in the file.
+
+    `precision` is the type of weights that no quantization has touched (F32, F16, BF16), else empty. The encoder
+    fields say what the model understands beside text: its own encoders by their blocks, a projector's by its flags.
+    `chat_template` is the Jinja text, empty when it is too long to be one.
+    """
 
     architecture: str
     role: str
@@ -26,6 +35,12 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     block_count: int
     kv_bytes_per_token: int
     is_embedding: bool
+    precision: str = ""
+    vision_blocks_count: int = 0
+    audio_blocks_count: int = 0
+    has_audio_encoder: bool = False
+    projector_type: str = ""
+    chat_template: str = ""
 
 
 def facts_of(header: Header) -> ModelFacts:
@@ -33,6 +48,7 @@ def facts_of(header: Header) -> ModelFacts:
     architecture = _text(header, "general.architecture")
     if not architecture:
         refuse("general.architecture is missing")
+    template = chat_template(header)
     return ModelFacts(
         architecture=architecture,
         role=_text(header, "general.type") or "model",
@@ -43,7 +59,24 @@ def facts_of(header: Header) -> ModelFacts:
         block_count=_count(header, f"{architecture}.block_count"),
         kv_bytes_per_token=_kv_bytes_per_token(header, architecture),
         is_embedding=f"{architecture}.pooling_type" in header.metadata,
+        precision=_precision(header),
+        vision_blocks_count=_count(header, f"{architecture}.vision.block_count"),
+        audio_blocks_count=_count(header, f"{architecture}.audio.block_count"),
+        has_audio_encoder=header.metadata.get("clip.has_audio_encoder") is True,
+        projector_type=_text(header, "clip.projector_type"),
+        chat_template=template if len(template) <= SOURCE_CHARS_MAX else "",
     )
+
+
+def _precision(header: Header) -> str:
+    """What the file type says, or for a file that does not say it, what most of its weights are."""
+    if "general.file_type" in header.metadata:
+        return _PRECISIONS.get(_count(header, "general.file_type"), "")
+    elements: Counter[str] = Counter()
+    for tensor in header.tensors:
+        elements[tensor.type.name] += tensor.elements_count
+    most = max(elements, key=lambda name: elements[name], default="")
+    return most if most in _PRECISIONS.values() else ""
 
 
 def chat_template(header: Header) -> str:

@@ -3,27 +3,29 @@
     <models_dir>/
       manifests/<host>/<namespace>/<model>/<tag>   JSON, exactly four levels deep
       blobs/sha256-<64 hex>                        content-addressed, immutable once there
+      blobs/sha256-<64 hex>-partial[-<n>]          a download under way, Ollama's or ours: data (sparse) and its state
       blobs/upload-<random>                        being written; ours alone, renamed when complete
 
 Every part of a name was checked by `shared.model_name` and cannot begin with a dot or hold a slash, and every digest
-by `shared.digest`; so no path leaves the folder.
+by `shared.digest`; so no path leaves the folder. What of `blobs` may go is decided in `collect`.
 Source: Ollama `manifest/paths.go`.
 """
 
+import re
 import secrets
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from shared.digest import Digest, hex_of
+from shared.digest import Digest, hex_of, parse_digest
 from shared.errors import ModelNameInvalid
 from shared.model_name import ModelName, parse_model_name
 
-UPLOAD_ABANDONED_S: Final = 3600.0
-"""An upload untouched for this long belongs to a process that died."""
+UPLOAD_PREFIX: Final = "upload-"
 
-_UPLOAD_PREFIX: Final = "upload-"
+_UPLOAD_ID: Final = re.compile(r"[0-9a-f]{32}")
+_PART_STATE: Final = re.compile(r"sha256-[0-9a-f]{64}-partial-[0-9]{1,9}")
+_COLON_NAME: Final = re.compile(r"sha256:[0-9a-fA-F]{64}")
 
 
 class StorePaths:
@@ -35,26 +37,61 @@ class StorePaths:
         self._blobs.mkdir(parents=True, exist_ok=True)
         self._manifests.mkdir(parents=True, exist_ok=True)
 
+    @property
+    def blobs(self) -> Path:
+        return self._blobs
+
     def blob(self, digest: Digest) -> Path:
         return self._blobs / f"sha256-{hex_of(digest)}"
 
+    def partial(self, digest: Digest) -> Path:
+        """Where a download of the blob collects its data."""
+        return self._blobs / f"sha256-{hex_of(digest)}-partial"
+
+    def part_state(self, digest: Digest, number: int) -> Path:
+        """Where it keeps how far one part of it is."""
+        return self._blobs / f"sha256-{hex_of(digest)}-partial-{number}"
+
+    def part_states(self, digest: Digest) -> list[Path]:
+        return self._part_states(hex_of(digest))
+
+    def all_part_states(self) -> list[Path]:
+        """Those of every download."""
+        return self._part_states("*")
+
+    def _part_states(self, digits: str) -> list[Path]:
+        return [path for path in self._blobs.glob(f"sha256-{digits}-partial-*") if _PART_STATE.fullmatch(path.name)]
+
     def new_upload(self) -> Path:
         """A fresh path on the same file system as everything it may be renamed to."""
-        return self._blobs / f"{_UPLOAD_PREFIX}{secrets.token_hex(16)}"
+        return self._blobs / f"{UPLOAD_PREFIX}{secrets.token_hex(16)}"
+
+    def upload(self, upload_id: str) -> Path | None:
+        """Where an upload of that id lies; None when the text cannot be an id."""
+        return self._blobs / f"{UPLOAD_PREFIX}{upload_id}" if _UPLOAD_ID.fullmatch(upload_id) else None
 
     def manifest(self, name: ModelName) -> Path:
         return self._manifests / name.host / name.namespace / name.model / name.tag
 
     def manifests(self) -> Iterator[tuple[ModelName, Path]]:
         """Every file that lies where a manifest may lie and whose path spells a valid name."""
-        for path in sorted(self._manifests.glob("*/*/*/*")):
+        return ((name, path) for name, path in self.manifest_files() if name is not None)
+
+    def tags(self, repository: ModelName) -> list[tuple[ModelName, Path]]:
+        """The manifests of one repository in exactly this spelling, in order of their tags."""
+        files = self.manifest_files(f"{repository.host}/{repository.namespace}/{repository.model}/*")
+        return [(name, path) for name, path in files if name is not None]
+
+    def manifest_files(self, pattern: str = "*/*/*/*") -> Iterator[tuple[ModelName | None, Path]]:
+        """Every file where a manifest may lie; None for a path that is no valid name. Hidden files are no manifests."""
+        for path in sorted(self._manifests.glob(pattern)):
+            if path.name.startswith(".") or not path.is_file():
+                continue
             host, namespace, model, tag = path.relative_to(self._manifests).parts
             try:
-                name = parse_model_name(f"{host}/{namespace}/{model}:{tag}")
+                yield parse_model_name(f"{host}/{namespace}/{model}:{tag}"), path
             except ModelNameInvalid:
-                continue
-            if path.is_file():
-                yield name, path
+                yield None, path
 
     def remove_manifest(self, name: ModelName) -> None:
         """Remove the file, and the folders that have become empty.
@@ -68,10 +105,12 @@ class StorePaths:
                 break
             folder.rmdir()
 
-    def remove_abandoned_uploads(self) -> int:
-        """Clear what a crash left behind; returns how many files went."""
-        oldest_unix_s = time.time() - UPLOAD_ABANDONED_S
-        abandoned = [path for path in self._blobs.glob(f"{_UPLOAD_PREFIX}*") if path.lstat().st_mtime < oldest_unix_s]
-        for path in abandoned:
-            path.unlink(missing_ok=True)
-        return len(abandoned)
+    def adopt_colon_names(self) -> int:
+        """Rename blobs that an old version of Ollama named `sha256:<hex>`; returns how many there were.
+
+        Source: Ollama `server/fixblobs.go`.
+        """
+        old_names = [path for path in self._blobs.glob("sha256:*") if _COLON_NAME.fullmatch(path.name)]
+        for path in old_names:
+            path.rename(self.blob(parse_digest(path.name)))
+        return len(old_names)

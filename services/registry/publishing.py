@@ -1,13 +1,18 @@
-"""Files that appear whole or not at all: written under a name of their own, synced, then renamed."""
+"""Files that appear whole or not at all: written under a name of their own, synced, then renamed. Blocking work
+goes to a thread."""
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 T = TypeVar("T")
+
+WRITE_BYTES: Final = 1 << 20
+"""Chunks are gathered to this size, so that a thread is asked once a MiB and not once a network read."""
 
 
 async def on_thread(function: Callable[..., T], *args: object) -> T:
@@ -23,6 +28,39 @@ async def on_thread(function: Callable[..., T], *args: object) -> T:
         if not work.cancelled():
             work.exception()
         raise
+
+
+async def gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes in larger pieces, none of them empty. A last piece is lost when `chunks` raises."""
+    waiting = bytearray()
+    async for chunk in chunks:
+        waiting += chunk
+        if len(waiting) >= WRITE_BYTES:
+            yield bytes(waiting)
+            waiting.clear()
+    if waiting:
+        yield bytes(waiting)
+
+
+def write_all(file: FileIO, content: bytes) -> None:
+    """Write every byte to an unbuffered file, or raise."""
+    rest = memoryview(content)
+    while rest:
+        written = file.write(rest)
+        assert written is not None, "the file blocks"
+        rest = rest[written:]
+
+
+def publish(path: Path, target: Path) -> None:
+    """Give a file its final name, replacing what had it; after a power cut it is there whole or not at all."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    path.rename(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 class Upload:
@@ -43,18 +81,7 @@ class Upload:
         self._path.unlink(missing_ok=True)
 
     def write(self, content: bytes) -> None:
-        rest = memoryview(content)
-        while rest:
-            written = self._file.write(rest)
-            assert written is not None, "the file blocks"
-            rest = rest[written:]
+        write_all(self._file, content)
 
     def publish(self, target: Path) -> None:
-        """Give the file its final name, replacing what had it; after a power cut it is there whole or not at all."""
-        os.fsync(self._file.fileno())
-        self._path.rename(target)
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        publish(self._path, target)

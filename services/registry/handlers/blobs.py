@@ -1,22 +1,26 @@
 """Routes of blobs: clients upload and ask, workers download."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import structlog
 from aiohttp import hdrs, web
 
 from services.registry import metrics
 from services.registry.blob_store import BlobStore
+from services.registry.handlers.bodies import received
+from services.registry.library import ModelLibrary
+from services.registry.quota import Quota
 from shared.digest import Digest, parse_digest
-from shared.errors import CorralError, DeadlineExceeded
+from shared.errors import CorralError
 
 log = structlog.get_logger("corral.registry")
 
 
 class BlobHandlers:
-    def __init__(self, blobs: BlobStore, *, upload_idle_s: float) -> None:
+    def __init__(self, blobs: BlobStore, library: ModelLibrary, quota: Quota, *, upload_idle_s: float) -> None:
         self._blobs = blobs
+        self._library = library
+        self._quota = quota
         self._upload_idle_s = upload_idle_s
 
     def add_routes(self, app: web.Application) -> None:
@@ -26,16 +30,18 @@ class BlobHandlers:
         app.on_response_prepare.append(_count_sent)
 
     async def head(self, request: web.Request) -> web.Response:
-        return web.Response(status=404 if self._blobs.size_bytes(_digest(request)) is None else 200)
+        return web.Response(status=200 if await self._library.promise(_digest(request)) else 404)
 
     async def upload(self, request: web.Request) -> web.Response:
         """Store the body whatever its content type says; a blob that is there already is not read again."""
         digest = _digest(request)
-        if self._blobs.size_bytes(digest) is not None:
+        if await self._library.promise(digest):
             metrics.UPLOADS.labels(outcome="present").inc()
             return web.Response(status=200)
         try:
-            size_bytes = await self._blobs.commit(self._received(request), digest)
+            async with self._quota.reserve(request.content_length or 0) as room:
+                chunks = room.metered(received(request, idle_s=self._upload_idle_s))
+                size_bytes = await self._blobs.commit(chunks, digest)
         except CorralError as error:
             metrics.UPLOADS.labels(outcome=error.code).inc()
             raise
@@ -52,19 +58,6 @@ class BlobHandlers:
         return web.FileResponse(
             self._blobs.path(_digest(request)), headers={hdrs.CONTENT_TYPE: "application/octet-stream"}
         )
-
-    async def _received(self, request: web.Request) -> AsyncIterator[bytes]:
-        """The body as it arrives. An upload may take hours, but not silently."""
-        try:
-            while True:
-                async with asyncio.timeout(self._upload_idle_s):
-                    chunk = await request.content.readany()
-                if not chunk:
-                    return
-                metrics.TRANSFER_BYTES.labels(direction="received").inc(len(chunk))
-                yield chunk
-        except TimeoutError as cause:
-            raise DeadlineExceeded(f"the upload stood still for {self._upload_idle_s:g} seconds") from cause
 
 
 def _digest(request: web.Request) -> Digest:

@@ -5,19 +5,25 @@ import json
 from collections.abc import AsyncIterator
 from typing import Final
 
+import msgspec
 import structlog
 from aiohttp import hdrs, web
 
 from services.registry import metrics
-from services.registry.build import Builder
+from services.registry.building.builder import Builder
+from services.registry.building.request import parse_create
 from services.registry.catalog import Catalog
 from services.registry.library import ModelLibrary
 from services.registry.manifest_store import ManifestStore
 from services.registry.publishing import on_thread
-from services.registry.requests import parse_copy, parse_create, parse_delete, parse_show
+from services.registry.requests import parse_copy, parse_delete, parse_show
+from services.registry.transfers.progress import Progress
 from shared.errors import CorralError, ModelUnknown
 
 log = structlog.get_logger("corral.registry")
+
+_COPILOT: Final = "GitHubCopilotChat/"
+"""A client that shows a model under its base name, and means the name it asked for."""
 
 _NDJSON: Final = {hdrs.CONTENT_TYPE: "application/x-ndjson"}
 
@@ -41,10 +47,15 @@ class ModelHandlers:
 
     async def show(self, request: web.Request) -> web.Response:
         wanted = parse_show(await request.read())
-        reply = await on_thread(
-            lambda: json.dumps(self._catalog.show(wanted.name, wanted.changes, verbose=wanted.verbose))
-        )
-        return web.json_response(text=reply)
+        wanted_by_copilot = request.headers.get(hdrs.USER_AGENT, "").startswith(_COPILOT)
+
+        def reply() -> str:
+            basename = wanted.name_text if wanted_by_copilot else ""
+            return json.dumps(
+                self._catalog.show(wanted.name, wanted.changes, verbose=wanted.verbose, basename=basename)
+            )
+
+        return web.json_response(text=await on_thread(reply))
 
     async def copy(self, request: web.Request) -> web.Response:
         wanted = parse_copy(await request.read())
@@ -78,30 +89,30 @@ class ModelHandlers:
                 metrics.BUILDS.labels(outcome=error.code).inc()
                 raise
         metrics.BUILDS.labels(outcome="created").inc()
-        return web.json_response({"status": last})
+        return web.Response(body=msgspec.json.encode(last), content_type="application/json")
 
 
-async def _stream_steps(request: web.Request, first: str, rest: AsyncIterator[str]) -> web.StreamResponse:
+async def _stream_steps(request: web.Request, first: Progress, rest: AsyncIterator[Progress]) -> web.StreamResponse:
     response = web.StreamResponse(headers=_NDJSON)
     await response.prepare(request)
     try:
-        await response.write(_line("status", first))
+        await response.write(_line(first))
         async for step in rest:
-            await response.write(_line("status", step))
+            await response.write(_line(step))
         metrics.BUILDS.labels(outcome="created").inc()
     except CorralError as error:
         metrics.BUILDS.labels(outcome=error.code).inc()
-        await response.write(_line("error", error.message))
+        await response.write(_line({"error": error.message}))
     except ConnectionError:
         raise
     except OSError:
         # The disk failed; the status line has gone, so the middleware cannot say it.
         log.exception("build_failed")
         metrics.BUILDS.labels(outcome="internal").inc()
-        await response.write(_line("error", "internal error; the server's log has the details"))
+        await response.write(_line({"error": "internal error; the server's log has the details"}))
     await response.write_eof()
     return response
 
 
-def _line(key: str, text: str) -> bytes:
-    return json.dumps({key: text}).encode() + b"\n"
+def _line(event: Progress | dict[str, str]) -> bytes:
+    return msgspec.json.encode(event) + b"\n"

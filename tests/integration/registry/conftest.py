@@ -19,7 +19,9 @@ def models_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def registry(models_dir: Path, redis_url: str) -> AsyncIterator[TestServer]:
-    server = TestServer(build_app(Settings(models_dir=str(models_dir), redis_url=redis_url)), host="127.0.0.1")
+    # No other registry is asked for anything.
+    settings = Settings(models_dir=str(models_dir), redis_url=redis_url, upstream_hosts="")
+    server = TestServer(build_app(settings), host="127.0.0.1")
     await server.start_server()
     yield server
     await server.close()

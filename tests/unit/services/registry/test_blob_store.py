@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from services.registry.blob_store import LAYER_BYTES_MAX, WRITE_BYTES, BlobStore
-from services.registry.paths import UPLOAD_ABANDONED_S, StorePaths
+from services.registry.blob_store import LAYER_BYTES_MAX, BlobStore
+from services.registry.paths import StorePaths
+from services.registry.publishing import WRITE_BYTES
 from shared.digest import digest_of
 from shared.errors import BlobUnknown, DigestMismatch, InternalError, ModelFileInvalid
 
@@ -105,11 +106,18 @@ async def test_layers_of_text_are_read_up_to_the_limit(blobs: BlobStore) -> None
         blobs.read(beyond)
 
 
-async def test_only_old_uploads_count_as_abandoned(paths: StorePaths, tmp_path: Path) -> None:
-    old, young = paths.new_upload(), paths.new_upload()
-    old.touch()
-    young.touch()
-    long_ago = young.stat().st_mtime - UPLOAD_ABANDONED_S - 1
-    os.utime(old, (long_ago, long_ago))
-    assert paths.remove_abandoned_uploads() == 1
-    assert files(tmp_path) == [young.name]
+async def test_a_touched_blob_counts_as_new(blobs: BlobStore, paths: StorePaths) -> None:
+    digest, _ = await blobs.commit_bytes(b"text")
+    os.utime(paths.blob(digest), (1_000_000_000, 1_000_000_000))
+    blobs.touch(digest)
+    assert paths.blob(digest).stat().st_mtime > 1_000_000_000
+    blobs.touch(digest_of(b"never stored"))
+
+
+def test_blobs_named_with_a_colon_get_ollamas_present_name(paths: StorePaths, tmp_path: Path) -> None:
+    digest = digest_of(CONTENT)
+    (tmp_path / "blobs" / digest).write_bytes(CONTENT)
+    (tmp_path / "blobs" / "sha256:short").write_bytes(b"")
+    assert paths.adopt_colon_names() == 1
+    assert files(tmp_path) == [digest.replace(":", "-"), "sha256:short"]
+    assert paths.adopt_colon_names() == 0

@@ -138,7 +138,7 @@ def test_the_same_name_twice_is_refused() -> None:
 
 @pytest.mark.parametrize("alignment", [fake.typed("u32", 0), fake.typed("u32", 48), fake.string("32")])
 def test_a_senseless_alignment_is_refused(alignment: bytes) -> None:
-    assert reason(fake.gguf({"general.alignment": alignment})) == "general.alignment is no power of two"
+    assert reason(fake.gguf({"general.alignment": alignment})) == "general.alignment is no sensible power of two"
 
 
 def test_alignment_moves_the_data() -> None:

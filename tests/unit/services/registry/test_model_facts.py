@@ -8,6 +8,7 @@ from fakes import gguf_files as fake
 from services.registry.gguf import read_header
 from services.registry.model_facts import ModelFacts, chat_template, facts_of, human_parameters
 from shared.errors import ModelFileInvalid
+from shared.template_budget import SOURCE_CHARS_MAX
 
 
 def facts(**changes: bytes) -> ModelFacts:
@@ -20,6 +21,7 @@ def test_the_facts_of_a_plain_model() -> None:
     assert tiny == ModelFacts(
         architecture="llama", role="model", parameter_count=2560, file_type="Q8_0", context_length=512,
         embedding_length=64, block_count=2, kv_bytes_per_token=2 * 2 * (16 + 16) * 2, is_embedding=False,
+        chat_template="{{ messages }}",
     )  # fmt: skip
 
 
@@ -43,6 +45,32 @@ def test_pooling_makes_an_embedding_model() -> None:
 )
 def test_file_types_have_names(number: int, name: str) -> None:
     assert facts(general__file_type=fake.typed("u32", number)).file_type == name
+
+
+def test_weights_that_were_not_quantized_are_known_by_their_type() -> None:
+    assert [facts(general__file_type=fake.typed("u32", number)).precision for number in (0, 1, 32, 7, 999)] == [
+        "F32", "F16", "BF16", "", "",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "F32"), (1, "F16"), (30, "BF16"), (24, "")])
+def test_a_file_without_a_type_is_what_most_of_its_weights_are(number: int, name: str) -> None:
+    small, large = fake.tensor("a", (8,)), fake.tensor("b", (64,), type_number=number, offset=32)
+    content = fake.gguf({"general.architecture": fake.string("x")}, [small, large], data_bytes=32 + 64 * 4)
+    assert facts_of(read_header(io.BytesIO(content), len(content))).precision == name
+
+
+def test_encoders_are_counted_and_named() -> None:
+    model = facts(
+        llama__vision__block_count=fake.typed("u32", 24), llama__audio__block_count=fake.typed("u32", 12),
+        clip__has_audio_encoder=fake.typed("bool", True), clip__projector_type=fake.string("mlp"),
+    )  # fmt: skip
+    assert (model.vision_blocks_count, model.audio_blocks_count) == (24, 12)
+    assert (model.has_audio_encoder, model.projector_type) == (True, "mlp")
+
+
+def test_a_chat_template_too_long_to_be_one_is_not_kept() -> None:
+    assert facts(tokenizer__chat_template=fake.string("x" * (SOURCE_CHARS_MAX + 1))).chat_template == ""
 
 
 @pytest.mark.parametrize(
