@@ -4,8 +4,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
 BIN := .venv/bin
 PYTEST_ARGS ?=
+FUZZ_MINUTES ?= 10
 
-.PHONY: help setup up check test e2e bench lock clean
+.PHONY: help setup up check test e2e bench fuzz lock clean
 
 help:
 	@echo "make up      install what is missing and start a cluster on this machine"
@@ -14,6 +15,7 @@ help:
 	@echo "make check   only the linters and the type checker"
 	@echo "make e2e     only the tests with a real model"
 	@echo "make bench   measure"
+	@echo "make fuzz    hostile input for every reader, FUZZ_MINUTES=10 each"
 	@echo "make lock    pin the newest libraries that pyproject.toml allows"
 	@echo "make clean   remove what was built"
 
@@ -39,6 +41,9 @@ e2e: setup
 
 bench: setup
 	$(BIN)/python -m bench
+
+fuzz: setup
+	$(BIN)/python -m tools.fuzz --minutes $(FUZZ_MINUTES)
 
 lock: setup
 	$(BIN)/python -m tools.lock

@@ -12,7 +12,20 @@ MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 LOG_METHODS = ("debug", "info", "warning", "error", "critical", "exception")
 EVENT = re.compile(r"[a-z]+(_[a-z]+)+")
-IRREGULAR_PARTICIPLES = ("lost", "grown", "off", "left", "sent", "taken", "begun", "read", "held", "written")
+IRREGULAR_PARTICIPLES = (
+    "lost",
+    "grown",
+    "off",
+    "left",
+    "sent",
+    "taken",
+    "begun",
+    "read",
+    "held",
+    "written",
+    "kept",
+    "found",
+)
 UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
 PIN = re.compile(r"[A-Za-z0-9._-]+(\[[a-z0-9,_-]+\])?==[^\s;]+( ; [^\\]+)? \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
