@@ -34,6 +34,7 @@ check: setup
 
 test: check
 	@$(PYTHON) -m tools.setup_env tests
+	@$(PYTHON) -m tools.debian_tools
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 e2e: setup
