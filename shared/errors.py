@@ -145,6 +145,15 @@ class ContextLengthExceeded(CorralError):
         )
 
 
+class InputTooLong(CorralError):
+    """A text to embed does not fit the model's context and must not be cut."""
+
+    code, kind = "input_too_long", Kind.INVALID
+
+    def __init__(self) -> None:
+        super().__init__("the input length exceeds the context length")
+
+
 class TooLarge(CorralError):
     code, kind = "too_large", Kind.TOO_LARGE
 

@@ -1,7 +1,7 @@
 """One generation between gateway and worker: the request, the events that come back. No dialect's JSON."""
 
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 import msgspec
 
@@ -42,20 +42,49 @@ class ChatPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="chat"):
 
 
 class RawPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="raw"):
-    """Text that goes to the model as it is."""
+    """Text or tokens that go to the model as they are; the tokens come first."""
 
-    text: str
+    text: str = ""
+    token_ids: tuple[int, ...] = ()
 
 
 class LoadOnly(msgspec.Struct, frozen=True, kw_only=True, tag="load"):
     """No prompt: only make the model resident."""
 
 
-Prompt = ChatPrompt | RawPrompt | LoadOnly
+class EmbedPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="embed"):
+    """Inputs that become one vector each: texts, or tokens that are taken as they are."""
+
+    inputs: tuple[str | tuple[int, ...], ...]
+
+
+Prompt = ChatPrompt | RawPrompt | EmbedPrompt | LoadOnly
+
+
+ANY_JSON_OBJECT: Final = '{"type":"object"}'
+
+
+class Sampling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a request wants of its tokens beyond the options that a model may set as well.
+
+    `json_schema` is the text of a JSON schema that the output must satisfy, with its properties in the schema's order.
+    `logit_bias` is added to the logits of these token ids. `top_logprobs` is how many of the likeliest tokens are told
+    beside every token's log-probability; None tells none of it.
+    """
+
+    json_schema: str | None = None
+    logit_bias: dict[int, float] = {}
+    top_logprobs: int | None = None
+
+
+PLAIN_SAMPLING: Final = Sampling()
 
 
 class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generation.v1"):
-    """Everything a worker needs to know; self-contained, so any worker can run it."""
+    """Everything a worker needs to know; self-contained, so any worker can run it.
+
+    With `count_only` the prompt is written and its tokens are counted, and nothing is generated.
+    """
 
     request_id: RequestId
     attempt: int = 1
@@ -64,12 +93,14 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generati
     weights: Digest
     prompt: Prompt
     options: Options
+    sampling: Sampling = PLAIN_SAMPLING
     keep_alive_s: float | None = None  # None keeps what the model has; negative = forever
     truncate: bool = True
     tenant: str  # cached prefixes are shared only within it
     user: str  # whom the fair queue charges
     weight: float = 1.0  # the user's share of the fair queue
     want_context: bool = False
+    count_only: bool = False
     deadline_unix_ms: int  # wall clock: it crosses machines
 
 
@@ -100,17 +131,42 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started", array_li
     worker_id: str
 
 
+class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
+    """A token's bytes, the natural logarithm of its probability, and the likeliest tokens at its place."""
+
+    piece: bytes
+    logprob: float
+    top: tuple["TokenLogprob", ...] = ()
+
+
 class Delta(msgspec.Struct, frozen=True, kw_only=True, tag="delta", array_like=True):
-    """New text and the tokens it came from; held-back text makes `text` lag behind `token_ids`."""
+    """New text and the tokens it came from; held-back text makes `text` lag behind `token_ids`.
+
+    `logprobs`, where they were asked for, are those of the tokens whose text is complete now: they go with `text`.
+    """
 
     request_id: RequestId
     attempt: int
     text: str
     token_ids: tuple[int, ...]
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+class Embedded(msgspec.Struct, frozen=True, kw_only=True, tag="embedded", array_like=True):
+    """The vectors of the next inputs of an `EmbedPrompt`, in order, as the model gives them: not normalised.
+
+    A vector is its numbers as little-endian 32-bit floats, one after the other. `truncated_count` of these inputs
+    were too long for the context and lost their end.
+    """
+
+    request_id: RequestId
+    attempt: int
+    vectors: tuple[bytes, ...]
+    truncated_count: int = 0
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished", array_like=True):
-    """The last event of a generation that went well."""
+    """The last event of a generation that went well. `stop_string` is the one that ended it, if one did."""
 
     request_id: RequestId
     attempt: int
@@ -118,6 +174,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished", array_
     usage: Usage
     context: tuple[int, ...] = ()
     dropped_messages_count: int = 0
+    stop_string: str = ""
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed", array_like=True):
@@ -128,4 +185,4 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed", array_like
     error: ErrorInfo
 
 
-Event = Started | Delta | Finished | Failed
+Event = Started | Delta | Embedded | Finished | Failed

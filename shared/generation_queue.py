@@ -33,6 +33,15 @@ def token_cost(tokens: int, weight: float) -> int:
     return max(1, round(tokens * COST_SCALE / weight))
 
 
+class UserJob(msgspec.Struct, frozen=True, kw_only=True):
+    """One job as its user sees it. Waiting without a `position`, it is on its way to a worker."""
+
+    request_id: RequestId
+    model: str
+    is_running: bool
+    position: int | None
+
+
 class GenerationQueue:
     """All processes' view of the queues; holds no state of its own."""
 
@@ -51,6 +60,7 @@ class GenerationQueue:
         position: int = await self._submit(
             keys=[
                 keys.queue(request.weights), keys.fair(request.weights), keys.job(request.request_id), keys.DEMAND,
+                keys.user_jobs(request.user),
             ],
             args=[
                 request.request_id,
@@ -110,17 +120,41 @@ class GenerationQueue:
     async def finish(self, request: GenerationRequest, *, cost: int) -> None:
         """Forget the job and correct its user's finish tag to `cost`."""
         await self._finish(
-            keys=[keys.job(request.request_id), keys.fair(request.weights)], args=[cost, request.attempt]
+            keys=[keys.job(request.request_id), keys.fair(request.weights)],
+            args=[cost, request.attempt, request.request_id, keys.user_jobs("")],
         )
 
     async def cancel(self, request_id: RequestId, weights: Digest) -> None:
         """Withdraw a job in whatever state it is; harmless when it is already gone."""
-        await self._cancel(keys=[keys.queue(weights), keys.job(request_id)], args=[request_id, keys.cancels("")])
+        await self._cancel(
+            keys=[keys.queue(weights), keys.job(request_id)],
+            args=[request_id, keys.cancels(""), keys.user_jobs("")],
+        )
 
     async def position(self, request_id: RequestId, weights: Digest) -> int | None:
         """Place in the queue, counted from 1; None when the job does not wait there."""
         rank = await self._redis.zrank(keys.queue(weights), request_id)
         return None if rank is None else int(rank) + 1
+
+    async def of_user(self, user: str) -> list[UserJob]:
+        """All jobs of one user in the whole cluster: first what runs, then what waits, the next one first."""
+        members: set[bytes] = await pending(self._redis.smembers(keys.user_jobs(user)))
+        request_ids = sorted(RequestId(member.decode()) for member in members)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for request_id in request_ids:
+                pipe.hmget(keys.job(request_id), ["model", "weights", "owner"])
+            found: list[tuple[bytes | None, bytes | None, bytes | None]] = await pipe.execute()
+        jobs = [
+            UserJob(
+                request_id=request_id,
+                model=model.decode(),
+                is_running=owner is not None,
+                position=await self.position(request_id, Digest(weights.decode())) if owner is None else None,
+            )
+            for request_id, (model, weights, owner) in zip(request_ids, found, strict=True)
+            if model is not None and weights is not None
+        ]
+        return sorted(jobs, key=lambda job: (not job.is_running, job.position or 0, job.request_id))
 
     async def waiting(self, jobs: Sequence[tuple[RequestId, Digest]]) -> list[bool]:
         """For each job whether it still waits in its queue, all asked at once."""

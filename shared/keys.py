@@ -5,6 +5,7 @@ key                     type    written by            lives
 job:{request}           hash    generation_queue      until finished; TTL = the request's deadline
 queue:{weights}         zset    generation_queue      while jobs wait; member = request, score = start tag
 fair:{weights}          hash    generation_queue      1 h after last use; `v` and one finish tag per user
+jobs:{user}             set     generation_queue      the user's requests, waiting and running; TTL of the last job
 demand                  hash    generation_queue      weights -> model name, while its queue may hold jobs
 frames:{gateway}        stream  workers               capped in length; expires 60 s after the last frame
 cancels:{worker}        stream  gateways              capped in length; expires 60 s after the last cancel
@@ -42,6 +43,10 @@ def queue(weights: str) -> str:
 
 def fair(weights: str) -> str:
     return f"fair:{weights}"
+
+
+def user_jobs(user: str) -> str:
+    return f"jobs:{user}"
 
 
 def frames(gateway_id: str) -> str:

@@ -55,6 +55,11 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
     parser: str = ""
 
     @property
+    def embeds(self) -> bool:
+        """Whether the model is opened to give vectors, and therefore not to write text."""
+        return "embedding" in self.capabilities and "completion" not in self.capabilities
+
+    @property
     def weights_blob(self) -> Digest:
         """The blob that a worker opens; the adapters are applied to it."""
         return self.base_weights or self.weights

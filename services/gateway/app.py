@@ -19,14 +19,18 @@ from services.gateway.dispatch import Dispatcher
 from services.gateway.frame_reader import FrameReader
 from services.gateway.generation_requests import GenerationRequests
 from services.gateway.handlers import cors, doors, root, serving
+from services.gateway.handlers.anthropic_messages import AnthropicMessages
 from services.gateway.handlers.distribution import Distribution
+from services.gateway.handlers.embeddings import Embeddings
 from services.gateway.handlers.forwarding import Forwarder
 from services.gateway.handlers.keys import Keys
 from services.gateway.handlers.models import Models
 from services.gateway.handlers.ollama_generation import OllamaGeneration
 from services.gateway.handlers.openai_chat import OpenAiChat
+from services.gateway.handlers.openai_completions import OpenAiCompletions
 from services.gateway.handlers.ps import Ps
 from services.gateway.handlers.v1_models import V1Models
+from services.gateway.handlers.waiting import Waiting
 from services.gateway.heartbeat import Heartbeat
 from services.gateway.key_store import KeyStore
 from services.gateway.leader import Leader
@@ -127,6 +131,7 @@ def _wired(settings: Settings, redis: Redis, arq_pool: ArqRedis) -> _Parts:
         limits=Limits(open_generations_max=settings.open_generations_max),
         queue_depth_max=settings.queue_depth_max,
         redis_wait_s=settings.redis_wait_s,
+        heartbeat_s=settings.heartbeat_s,
         model_is_wanted=leader.poke,
     )
     watchdog = Watchdog(
@@ -180,12 +185,16 @@ def _application(
     add_ops_routes(app, _readiness(parts.cluster, parts.reader))
     root.add_routes(app)
     OllamaGeneration(requests, parts.dispatcher, unloader).add_routes(app)
-    OpenAiChat(requests, parts.dispatcher).add_routes(app)
+    OpenAiChat(requests, parts.dispatcher, choices_max=settings.choices_max).add_routes(app)
+    OpenAiCompletions(requests, parts.dispatcher, choices_max=settings.choices_max).add_routes(app)
+    AnthropicMessages(requests, parts.dispatcher).add_routes(app)
+    Embeddings(requests, parts.dispatcher, unloader, inputs_max=settings.embed_inputs_max).add_routes(app)
     registry.add_routes(app)
     Models(forwarder, index=index, unloader=unloader, redis_wait_s=wait_s).add_routes(app)
     Ps(parts.cluster, index, clock, redis_wait_s=wait_s).add_routes(app)
     V1Models(index, redis_wait_s=wait_s).add_routes(app)
     Keys(keys, redis_wait_s=wait_s).add_routes(app)
+    Waiting(GenerationQueue(redis), redis_wait_s=wait_s).add_routes(app)
     return app
 
 

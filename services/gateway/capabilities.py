@@ -39,6 +39,11 @@ def refusal(entry: ModelEntry, asked: Asked, *, requested: str, verb: str) -> Co
     return None
 
 
+def embedding_refusal(entry: ModelEntry, *, requested: str) -> CorralError | None:
+    """Why `entry` cannot give vectors: a model that writes text is opened for that alone."""
+    return None if entry.embeds else CapabilityMissing(f'"{requested}" does not support embeddings')
+
+
 def _not_served_yet(asked: Asked) -> list[str]:
     """What an able model could do and no worker does. A model's capabilities say nothing of the cluster's."""
     features = {"insert": asked.insert, "tools": asked.tools, "thinking": asked.thinking, "images": asked.images}

@@ -1,8 +1,8 @@
 """One generation's life: submit, follow, withdraw. Leaving the block ends the work, whatever the reason. Not HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 from redis.exceptions import RedisError
@@ -11,7 +11,9 @@ from services.gateway import admission, metrics
 from services.gateway.admission import Limits, Load, Reject
 from services.gateway.cluster_view import ClusterView
 from services.gateway.frame_reader import FrameReader
+from services.gateway.generation_requests import cost_of
 from services.gateway.open_generation import OpenGeneration
+from services.gateway.open_generations import OpenGenerations
 from services.gateway.redis_guard import redis_guard
 from shared.clock import Clock
 from shared.digest import Digest
@@ -38,6 +40,7 @@ class Dispatcher:
         limits: Limits,
         queue_depth_max: int,
         redis_wait_s: float,
+        heartbeat_s: float,
         model_is_wanted: Callable[[], None],
     ) -> None:
         self._queue = queue
@@ -47,17 +50,35 @@ class Dispatcher:
         self._limits = limits
         self._queue_depth_max = queue_depth_max
         self._redis_wait_s = redis_wait_s
+        self._heartbeat_s = heartbeat_s
         self._model_is_wanted = model_is_wanted
         self._left_behind: dict[RequestId, Digest] = {}
 
     @asynccontextmanager
-    async def generation(self, request: GenerationRequest, *, cost: int) -> AsyncIterator[OpenGeneration]:
+    async def generations(self, requests: Sequence[GenerationRequest]) -> AsyncIterator[OpenGenerations]:
+        """Submit the jobs of one reply and give their events; on leaving, those no worker has ended are withdrawn.
+
+        Raises: QueueFull, Unavailable (nothing was left in the queue).
+        """
+        arrived = asyncio.Event()
+        async with AsyncExitStack() as stack:
+            opened = [
+                await stack.enter_async_context(self.generation(one, cost=cost_of(one), arrived=arrived))
+                for one in requests
+            ]
+            with OpenGenerations(opened, arrived, quiet_s=self._heartbeat_s) as together:
+                yield together
+
+    @asynccontextmanager
+    async def generation(
+        self, request: GenerationRequest, *, cost: int, arrived: asyncio.Event | None = None
+    ) -> AsyncIterator[OpenGeneration]:
         """Submit the job and give its events; on leaving, a job no worker has ended is withdrawn.
 
         Raises: QueueFull, Unavailable (nothing was left in the queue).
         """
         self._admit()
-        opened = OpenGeneration(request, now_s=self._clock.monotonic_s())
+        opened = OpenGeneration(request, now_s=self._clock.monotonic_s(), arrived=arrived)
         self._reader.add(opened)
         metrics.OPEN_GENERATIONS.inc()
         try:
@@ -70,6 +91,16 @@ class Dispatcher:
             self._reader.remove(request.request_id)
             if not opened.ended_by_worker:
                 await self.withdraw(request.request_id, request.weights)
+
+    async def position(self, opened: OpenGenerations) -> int | None:
+        """The best place in the queue, counted from 1, among those that wait; None when none does or none knows."""
+        jobs = [one.request for one in opened.generations if not one.is_started]
+        try:
+            async with redis_guard(self._redis_wait_s):
+                places = [await self._queue.position(job.request_id, job.weights) for job in jobs]
+        except Unavailable:
+            return None
+        return min((place for place in places if place is not None), default=None)
 
     async def resubmit(self, generation: OpenGeneration) -> None:
         """Queue the next attempt of a generation whose worker was lost before any output.

@@ -8,7 +8,7 @@ from services.gateway.prompts import prompt_tokens_estimate
 from services.gateway.redis_guard import redis_guard
 from shared.clock import Clock
 from shared.errors import CorralError, ModelUnknown
-from shared.generation import GenerationRequest, Prompt, RequestId
+from shared.generation import PLAIN_SAMPLING, EmbedPrompt, GenerationRequest, Prompt, RequestId, Sampling
 from shared.generation_queue import token_cost
 from shared.model_index import ModelEntry, ModelIndex
 from shared.model_name import parse_model_name
@@ -30,10 +30,12 @@ class GenerationRequests:
         self._deadline_s = deadline_s
         self._redis_wait_s = redis_wait_s
 
-    async def resolve(self, requested: str, *, if_empty: CorralError) -> ModelEntry:
+    async def resolve(
+        self, requested: str, *, if_empty: CorralError, if_unknown: CorralError | None = None
+    ) -> ModelEntry:
         """The model a client asks for by `requested`; the suffix `:local`, Ollama's word for "here", is no tag.
 
-        Raises: `if_empty`, ModelNameInvalid, ModelUnknown, Unavailable.
+        Raises: `if_empty`, ModelNameInvalid, `if_unknown` or else ModelUnknown in generate's words, Unavailable.
         """
         if not requested:
             raise if_empty
@@ -41,7 +43,7 @@ class GenerationRequests:
         async with redis_guard(self._redis_wait_s):
             entry = await self._index.find(name)
         if entry is None:
-            raise ModelUnknown(f"model '{requested}' not found")
+            raise if_unknown or ModelUnknown(f"model '{requested}' not found")
         return entry
 
     def build(
@@ -52,6 +54,7 @@ class GenerationRequests:
         request_id: str,
         principal: Principal,
         options: Mapping[str, object],
+        sampling: Sampling = PLAIN_SAMPLING,
         keep_alive_s: float | None = None,
         truncate: bool = True,
         want_context: bool = False,
@@ -64,6 +67,7 @@ class GenerationRequests:
             weights=entry.weights,
             prompt=prompt,
             options=options_from(merged(entry.params, options)),
+            sampling=sampling,
             keep_alive_s=keep_alive_s,
             truncate=truncate,
             tenant=principal.tenant,
@@ -78,4 +82,6 @@ def cost_of(request: GenerationRequest) -> int:
     """What the fair queue charges in advance: the prompt and the most that may come out, as far as that is known."""
     wanted = request.options.num_predict
     output_tokens = wanted if wanted > 0 else OUTPUT_TOKENS_ESTIMATE
+    if isinstance(request.prompt, EmbedPrompt):
+        output_tokens = 0
     return token_cost(prompt_tokens_estimate(request.prompt) + output_tokens, request.weight)

@@ -16,9 +16,12 @@ EVENTS_UNREAD_MAX: Final = 100_000
 
 
 class OpenGeneration:
-    """`request` is the attempt whose events count; older attempts' events are dropped."""
+    """`request` is the attempt whose events count; older attempts' events are dropped.
 
-    def __init__(self, request: GenerationRequest, *, now_s: float) -> None:
+    `arrived` is set with every event; generations that are read together have one in common.
+    """
+
+    def __init__(self, request: GenerationRequest, *, now_s: float, arrived: asyncio.Event | None = None) -> None:
         self.request = request
         self.submitted_s = now_s
         self.not_waiting_since_s: float | None = None  # set by the watchdog when the job has left its queue
@@ -27,7 +30,8 @@ class OpenGeneration:
         self.has_output = False
         self.ended_by_worker = False
         self._unread: list[Event] = []
-        self._arrived = asyncio.Event()
+        self._is_over = False
+        self._arrived = arrived or asyncio.Event()
 
     @property
     def is_started(self) -> bool:
@@ -36,7 +40,7 @@ class OpenGeneration:
     @property
     def is_over(self) -> bool:
         """Whether its last event has arrived, from a worker or from here."""
-        return self.ended_by_worker or (bool(self._unread) and isinstance(self._unread[-1], Finished | Failed))
+        return self._is_over
 
     def push(self, event: Event) -> None:
         """Take one event of the current attempt; nothing counts after the last one."""
@@ -75,18 +79,18 @@ class OpenGeneration:
 
     async def batches(self) -> AsyncIterator[list[Event]]:
         """All events in order, each time as many as have arrived; ends after Finished or Failed."""
-        while True:
+        while not self._is_over or self._unread:
             if not self._unread:
                 self._arrived.clear()
                 await self._arrived.wait()
-            batch = self._unread
-            last = batch[-1]
-            if isinstance(last, Finished | Failed):
-                yield batch
-                return
-            self._unread = []
-            yield batch
+            yield self.take()
+
+    def take(self) -> list[Event]:
+        """All events that have arrived and were not taken yet, in order."""
+        batch, self._unread = self._unread, []
+        return batch
 
     def _put(self, event: Event) -> None:
         self._unread.append(event)
+        self._is_over = isinstance(event, Finished | Failed)
         self._arrived.set()

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from services.gateway.dialects.ollama import GenerateCall
-from shared.generation import ChatPrompt, LoadOnly, Message, Prompt, RawPrompt
+from shared.generation import ChatPrompt, EmbedPrompt, LoadOnly, Message, Prompt, RawPrompt
 from shared.model_index import ModelEntry
 
 _THOUGHT: Final = re.compile(r"\s*<think>.*?</think>\s*", re.DOTALL)
@@ -32,6 +32,18 @@ def prompt_of_generate(call: GenerateCall, entry: ModelEntry) -> Prompt:
         template=call.template or None,
         context=call.context,
     )
+
+
+def prompt_of_completion(prompt: str | tuple[int, ...], entry: ModelEntry) -> Prompt:
+    """What generate makes of a text with nothing beside it; tokens go to the model as they are."""
+    if isinstance(prompt, tuple):
+        return RawPrompt(token_ids=prompt)
+    if not prompt:
+        return LoadOnly()
+    head = (Message("system", entry.system),) if entry.system else ()
+    own = (*head, *entry.messages)
+    conversation = _prompt_for(entry, (*own, Message("user", prompt)))
+    return msgspec.structs.replace(conversation, model_messages_count=len(own))
 
 
 def prompt_of_chat(messages: Sequence[Message], entry: ModelEntry) -> Prompt:
@@ -61,7 +73,9 @@ def prompt_tokens_estimate(prompt: Prompt) -> int:
         case ChatPrompt():
             return len(prompt.context) + sum(len(message.content) for message in prompt.messages) // 4
         case RawPrompt():
-            return len(prompt.text) // 4
+            return len(prompt.token_ids) + len(prompt.text) // 4
+        case EmbedPrompt():
+            return sum(len(one) // 4 if isinstance(one, str) else len(one) for one in prompt.inputs)
         case LoadOnly():
             return 0
 

@@ -39,10 +39,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     queue_depth_max: Annotated[int, Meta(ge=1, description="generations waiting per model before a 503")] = 512
     open_generations_max: Annotated[int, Meta(ge=1, description="generations this process holds before a 503")] = 4096
     body_bytes_max: Annotated[int, Meta(ge=1024, description="size of a JSON body; blobs have no limit")] = 64 << 20
+    embed_inputs_max: Annotated[int, Meta(ge=1, description="texts that one request may have embedded")] = 8192
     generation_deadline_s: Annotated[float, Meta(gt=0, description="longest life of one generation")] = 3600.0
     watch_interval_s: Annotated[float, Meta(gt=0, le=10, description="time between two looks for lost jobs")] = 1.0
     started_wait_s: Annotated[float, Meta(gt=0, description="how long a taken job may show no start")] = 2.0
     no_worker_wait_s: Annotated[float, Meta(ge=0, description="how long a job waits while no worker is alive")] = 30.0
     redis_wait_s: Annotated[float, Meta(gt=0, description="longest wait for one command of Redis")] = 5.0
+    heartbeat_s: Annotated[
+        float, Meta(gt=0, description="how long a stream may be silent before it says that it is alive")
+    ] = 10.0
+    choices_max: Annotated[int, Meta(ge=1, description="answers one of OpenAI's requests may ask for")] = 128
     drain_s: Annotated[float, Meta(ge=0, description="how long open requests may end after SIGTERM")] = 30.0
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$", description="least level logged")] = "info"

@@ -15,3 +15,8 @@ def ndjson_line(body: bytes) -> bytes:
 def sse_event(body: bytes) -> bytes:
     """One JSON object as an event without a name."""
     return b"data: " + body + b"\n\n"
+
+
+def named_sse_event(name: bytes, body: bytes) -> bytes:
+    """One JSON object as an event whose type is said beside it, too."""
+    return b"event: " + name + b"\ndata: " + body + b"\n\n"

@@ -12,12 +12,14 @@ from redis.exceptions import RedisError
 
 from services.worker import metrics
 from services.worker.chat_template.render import render, shared_prefix
+from services.worker.engine.inputs import NewEmbedding
 from services.worker.engine.sequence import (
     NewSequence,
     SequenceEvent,
     SequenceFailed,
     SequenceFinished,
     TokensOut,
+    VectorsOut,
 )
 from services.worker.history import shortened
 from services.worker.outbox import Outbox
@@ -26,6 +28,7 @@ from services.worker.residency.resident import Resident
 from services.worker.runner.messages import StepDone
 from shared.clock import Clock
 from shared.errors import (
+    CapabilityMissing,
     ContextLengthExceeded,
     CorralError,
     DeadlineExceeded,
@@ -37,6 +40,8 @@ from shared.generation import (
     ChatPrompt,
     Delta,
     DoneReason,
+    Embedded,
+    EmbedPrompt,
     Event,
     Failed,
     Finished,
@@ -151,8 +156,11 @@ class Generations:
                         attempt=active.request.attempt,
                         text=event.text,
                         token_ids=event.token_ids,
+                        logprobs=event.logprobs,
                     )
                 )
+            elif isinstance(event, VectorsOut):
+                outgoing.setdefault(active.request.gateway_id, []).append(_embedded(active.request, event))
             elif not active.ending.done():
                 _settle(active.ending, event)
         for gateway_id, events in outgoing.items():
@@ -174,7 +182,8 @@ class Generations:
         outcome = "cancelled"
         try:
             finished = await self._finished(sequence_id, active, lease)
-            usage, outcome = finished.usage, finished.reason.value
+            # Counted tokens were not computed, so nobody is charged for them.
+            usage, outcome = Usage() if request.count_only else finished.usage, finished.reason.value
             self._say(request, finished)
         except CorralError as error:
             outcome = error.code
@@ -199,14 +208,16 @@ class Generations:
         if request.deadline_unix_ms <= self._clock.unix_ms():
             raise DeadlineExceeded("the request waited longer than its deadline allows")
         if isinstance(request.prompt, LoadOnly):
-            return self._ended(active, DoneReason.LOAD, Usage(), ())
+            return self._ended(active, SequenceFinished(sequence_id, DoneReason.LOAD, Usage(), ()))
+        _check_kind(request, active.resident)
         prompt = request.prompt
+        if isinstance(prompt, EmbedPrompt):
+            return await self._embed(sequence_id, active, lease, prompt)
         while True:
             lease.runner.admit(self._sequence(sequence_id, request, prompt, active.resident))
             active.admitted_ns = time.monotonic_ns()
             try:
-                done = await active.ending
-                return self._ended(active, done.reason, done.usage, done.prompt_token_ids)
+                return self._ended(active, await active.ending)
             except RemoteError as error:
                 shorter = _shorter(request, prompt, error)
                 if shorter is None or isinstance(prompt, RawPrompt):
@@ -215,6 +226,17 @@ class Generations:
                 prompt = shorter
                 active.ending = asyncio.get_running_loop().create_future()
 
+    async def _embed(self, sequence_id: int, active: Active, lease: Lease, prompt: EmbedPrompt) -> Finished:
+        """Raises: CorralError, whatever went wrong."""
+        request = active.request
+        lease.runner.admit(
+            NewEmbedding(
+                sequence_id=sequence_id, inputs=prompt.inputs, truncate=request.truncate, options=request.options
+            )
+        )
+        active.admitted_ns = time.monotonic_ns()
+        return self._ended(active, await active.ending)
+
     def _sequence(
         self, sequence_id: int, request: GenerationRequest, prompt: ChatPrompt | RawPrompt, resident: Resident
     ) -> NewSequence:
@@ -222,7 +244,13 @@ class Generations:
         assert opened is not None
         if isinstance(prompt, RawPrompt):
             return NewSequence(
-                sequence_id=sequence_id, prompt=prompt.text, tenant=request.tenant, options=request.options
+                sequence_id=sequence_id,
+                prompt=prompt.text,
+                context=prompt.token_ids,
+                tenant=request.tenant,
+                options=request.options,
+                sampling=request.sampling,
+                count_only=request.count_only,
             )
         source, bos, eos = opened.chat_template, opened.bos_text, opened.eos_text
         text = render(prompt, jinja_source=source, bos_token=bos, eos_token=eos)
@@ -239,9 +267,11 @@ class Generations:
             ),
             tenant=request.tenant,
             options=request.options,
+            sampling=request.sampling,
+            count_only=request.count_only,
         )
 
-    def _ended(self, active: Active, reason: DoneReason, usage: Usage, prompt_token_ids: tuple[int, ...]) -> Finished:
+    def _ended(self, active: Active, done: SequenceFinished) -> Finished:
         request = active.request
         opened = active.resident.opened
         load_ns = (active.admitted_ns or time.monotonic_ns()) - active.taken_ns
@@ -251,10 +281,11 @@ class Generations:
         return Finished(
             request_id=request.request_id,
             attempt=request.attempt,
-            reason=reason,
-            usage=msgspec.structs.replace(usage, load_ns=load_ns),
-            context=(*prompt_token_ids, *active.token_ids) if request.want_context else (),
+            reason=done.reason,
+            usage=msgspec.structs.replace(done.usage, load_ns=load_ns),
+            context=(*done.prompt_token_ids, *active.token_ids) if request.want_context else (),
             dropped_messages_count=active.dropped_messages_count,
+            stop_string=done.stop_string,
         )
 
     def _say(self, request: GenerationRequest, event: Event) -> None:
@@ -285,6 +316,25 @@ def _shorter(request: GenerationRequest, prompt: ChatPrompt | RawPrompt, error: 
         prompt,
         prompt_tokens=int(error.detail["prompt_tokens"]),
         context_tokens=int(error.detail["context_tokens"]),
+    )
+
+
+def _check_kind(request: GenerationRequest, resident: Resident) -> None:
+    """Raises: CapabilityMissing when vectors are asked of a model that was opened to write text, or text of one that
+    was opened to embed: names that share weights may differ in what they claim to be able to do.
+    """
+    wants_vectors = isinstance(request.prompt, EmbedPrompt)
+    if wants_vectors != resident.entry.embeds:
+        wanted = "embeddings" if wants_vectors else "generation"
+        raise CapabilityMissing(f"{request.model} does not support {wanted}")
+
+
+def _embedded(request: GenerationRequest, event: VectorsOut) -> Embedded:
+    return Embedded(
+        request_id=request.request_id,
+        attempt=request.attempt,
+        vectors=event.vectors,
+        truncated_count=event.truncated_count,
     )
 
 

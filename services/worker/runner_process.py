@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
+from services.worker.engine.inputs import NewEmbedding
 from services.worker.engine.sequence import NewSequence
 from services.worker.runner.messages import (
     LENGTH,
@@ -105,7 +106,7 @@ class RunnerProcess:
             raise RemoteError(report.error)
         raise ModelLoadFailed(f"the model runner ended while loading ({_ending(code)})")
 
-    def admit(self, new: NewSequence) -> None:
+    def admit(self, new: NewSequence | NewEmbedding) -> None:
         self._send(new)
 
     def cancel(self, sequence_id: int) -> None:

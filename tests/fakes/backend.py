@@ -5,11 +5,15 @@ An engine that mixes up slots, rows or positions meets an assertion here, or get
 
 import random
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
-from services.worker.engine.backend import DecodeFailed, Run
+from services.worker.engine.backend import NO_BIAS, Constraint, ConstraintFailed, DecodeFailed, Run
+from shared.generation import TokenLogprob
 from shared.options import Options
 
 BOS = 256
@@ -86,8 +90,17 @@ class FakeVocabulary:
 class FakeSampler:
     """The best token, or a draw among the `top_k` best; knows which sequence it belongs to."""
 
-    def __init__(self, backend: "FakeBackend", options: Options, history: Sequence[int]) -> None:
+    def __init__(
+        self,
+        backend: "FakeBackend",
+        options: Options,
+        history: Sequence[int],
+        logit_bias: Mapping[int, float],
+        constraint: Constraint | None,
+    ) -> None:
         self._backend = backend
+        self._logit_bias = logit_bias
+        self._constraint = constraint
         self._options = options
         self._tokens = list(history)
         self._random = random.Random(options.seed if options.seed >= 0 else None)
@@ -97,7 +110,12 @@ class FakeSampler:
         assert not self._closed, "sampled after close"
         slot, cells = self._backend.row(row)
         assert [cell.token for cell in cells] == self._tokens, f"row {row} belongs to another sequence"
-        token = chosen(self._backend.scores(cells), self._options, self._tokens, self._random)
+        scores = biased(self._backend.scores(cells), self._logit_bias)
+        if self._constraint is not None:
+            scores = {int(token): scores.get(int(token), 0.0) for token in self._constraint.allowed()}
+        token = chosen(scores, self._options, self._tokens, self._random)
+        if self._constraint is not None:
+            self._constraint.take(token)
         self._tokens.append(token)
         self._backend.drawn(slot, token)
         return token
@@ -106,6 +124,28 @@ class FakeSampler:
         assert not self._closed, "closed twice"
         self._closed = True
         self._backend.open_samplers_count -= 1
+
+
+class OneText:
+    """Allows one text, byte by byte, and then the end; fails where `failing_after` bytes were said."""
+
+    def __init__(self, text: bytes, *, failing_after: int | None = None) -> None:
+        self._rest = [*text, EOS]
+        self._bytes_left = failing_after
+
+    def allowed(self) -> npt.NDArray[np.intp]:
+        if self._bytes_left == 0:
+            raise ConstraintFailed("too complex")
+        return np.array(self._rest[:1], dtype=np.intp)
+
+    def take(self, token: int) -> None:
+        assert token == self._rest.pop(0)
+        if self._bytes_left is not None:
+            self._bytes_left -= 1
+
+
+def biased(scores: dict[int, float], logit_bias: Mapping[int, float]) -> dict[int, float]:
+    return {token: scores.get(token, 0.0) + logit_bias.get(token, 0.0) for token in scores.keys() | logit_bias.keys()}
 
 
 def chosen(scores: dict[int, float], options: Options, seen: Sequence[int], draw: random.Random) -> int:
@@ -142,6 +182,7 @@ class FakeBackend:
         self.failures: list[Exception | None] = []
         self.batches: list[tuple[Run, ...]] = []
         self.open_samplers_count = 0
+        self.compiling: dict[str, Future[Constraint]] = {}
         self._batch_tokens_max = batch_tokens_max
         self._can_roll_back = can_roll_back
         self._memory: list[list[Cell]] = [[] for _ in range(slots_count)]
@@ -191,9 +232,27 @@ class FakeBackend:
     def drawn(self, slot: int, token: int) -> None:
         self._drawn[slot] = (len(self._memory[slot]), token)
 
-    def sampler(self, options: Options, history: Sequence[int]) -> FakeSampler:
+    def constraint(self, json_schema: str) -> "Future[Constraint]":
+        """A "schema" of this backend is the very text to say; a test ends its compilation."""
+        self.compiling[json_schema] = Future()
+        return self.compiling[json_schema]
+
+    def sampler(
+        self,
+        options: Options,
+        history: Sequence[int],
+        *,
+        logit_bias: Mapping[int, float] = NO_BIAS,
+        constraint: Constraint | None = None,
+    ) -> FakeSampler:
         self.open_samplers_count += 1
-        return FakeSampler(self, options, history)
+        return FakeSampler(self, options, history, logit_bias, constraint)
+
+    def logprob(self, row: int, token: int, *, top_count: int) -> TokenLogprob:
+        """Made-up values by which a test knows the token, the place and the count again."""
+        _, cells = self.row(row)
+        top = tuple(TokenLogprob(bytes([index]), -float(index)) for index in range(top_count))
+        return TokenLogprob(self.vocabulary.piece(token), -float(len(cells)), top)
 
     def copy(self, source: int, target: int) -> None:
         assert source != target

@@ -130,6 +130,7 @@ class GatewayDesk:
         content: bytes | None = None,
         params: dict[str, object] | None = None,
         real_digest: bool = False,
+        capability: str = "completion",
     ) -> ModelEntry:
         """Store a model: the bundled one, or one with `content`.
 
@@ -150,7 +151,7 @@ class GatewayDesk:
             size_bytes=blob.stat().st_size,
             modified_unix_ms=0,
             details=ModelDetails(),
-            capabilities=("completion",),
+            capabilities=(capability,),
             context_length=8192,
             embedding_length=576,
             kv_bytes_per_token=23_040,

@@ -8,8 +8,9 @@ A play gets a `Stage` for each job and speaks through it; a cancelled job's play
 
 import asyncio
 import contextlib
+import struct
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -23,7 +24,18 @@ from shared.cluster_state import ResidentModel, WorkerState
 from shared.digest import Digest
 from shared.errors import CorralError
 from shared.frames import Frame
-from shared.generation import Delta, DoneReason, Event, Failed, Finished, GenerationRequest, LoadOnly, Started, Usage
+from shared.generation import (
+    Delta,
+    DoneReason,
+    Embedded,
+    Event,
+    Failed,
+    Finished,
+    GenerationRequest,
+    LoadOnly,
+    Started,
+    Usage,
+)
 from shared.generation_queue import GenerationQueue
 from shared.leases import HEARTBEAT_S, Roster
 
@@ -55,7 +67,21 @@ class Stage:
             )
         )
 
-    async def finish(self, reason: DoneReason = DoneReason.STOP, *, dropped_messages_count: int = 0) -> None:
+    async def embed(self, *vectors: Sequence[float], truncated_count: int = 0) -> None:
+        """The vectors of the next inputs, in one frame."""
+        request = self.request
+        await self._send(
+            Embedded(
+                request_id=request.request_id,
+                attempt=request.attempt,
+                vectors=tuple(struct.pack(f"<{len(vector)}f", *vector) for vector in vectors),
+                truncated_count=truncated_count,
+            )
+        )
+
+    async def finish(
+        self, reason: DoneReason = DoneReason.STOP, *, dropped_messages_count: int = 0, stop_string: str = ""
+    ) -> None:
         request = self.request
         usage = Usage(
             prompt_tokens=7,
@@ -75,6 +101,7 @@ class Stage:
                 usage=usage,
                 context=tuple(range(self._tokens_count)) if request.want_context else (),
                 dropped_messages_count=dropped_messages_count,
+                stop_string=stop_string,
             )
         )
 

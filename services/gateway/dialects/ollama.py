@@ -8,9 +8,10 @@ from typing import Final
 import msgspec
 
 from services.gateway.capabilities import Asked
+from services.gateway.dialects.schemas import json_schema_text
 from services.gateway.go_duration import DURATION_S_MAX, parse_duration_ns
 from shared.errors import OptionTypeInvalid, ParameterInvalid
-from shared.generation import KEEP_ALIVE_FOREVER_S, Message
+from shared.generation import ANY_JSON_OBJECT, KEEP_ALIVE_FOREVER_S, Message, Sampling
 from shared.go_json import GoFields, decode_object
 
 THINK_LEVELS: Final = ("high", "medium", "low", "max")
@@ -25,6 +26,7 @@ class OllamaCall(msgspec.Struct, frozen=True, kw_only=True):
     keep_alive_s: float | None
     options: dict[str, object]
     truncate: bool
+    sampling: Sampling
     asked: Asked
 
     @property
@@ -61,6 +63,7 @@ def parse_generate(body: bytes) -> GenerateCall:
         keep_alive_s=keep_alive_s(fields.anything("keep_alive")),
         options=fields.mapping("options") or {},
         truncate=fields.flag("truncate") is not False,
+        sampling=_sampling(fields),
         asked=Asked(insert=bool(suffix), thinking=_thinks(fields), images=has_images, unserved=_unserved(fields)),
     )
     _check_top_logprobs(fields)
@@ -84,6 +87,7 @@ def parse_chat(body: bytes) -> ChatCall:
         keep_alive_s=keep_alive_s(fields.anything("keep_alive")),
         options=fields.mapping("options") or {},
         truncate=fields.flag("truncate") is not False,
+        sampling=_sampling(fields),
         asked=Asked(
             tools=bool(fields.items("tools", "api.Tools")) or any(_is_of_tools(one) for one in messages),
             thinking=_thinks(fields),
@@ -144,22 +148,26 @@ def _thinks(fields: GoFields) -> bool:
 def _unserved(fields: GoFields) -> tuple[str, ...]:
     """Fields that ask for what this server cannot do yet. `shift: false` is how it works anyway."""
     asks = {
-        "format": _has_format(fields),
-        "logprobs": bool(fields.flag("logprobs")),
-        "top_logprobs": bool(fields.integer("top_logprobs")),
         "shift": bool(fields.flag("shift")),
         "_debug_render_only": bool(fields.flag("_debug_render_only")),
     }
     return tuple(name for name, is_asked in asks.items() if is_asked)
 
 
-def _has_format(fields: GoFields) -> bool:
-    """Raises: OptionTypeInvalid for what is no format at all."""
+def _sampling(fields: GoFields) -> Sampling:
+    """Raises: OptionTypeInvalid for what is no format at all, ParameterInvalid."""
+    top_count = (fields.integer("top_logprobs") or 0) if fields.flag("logprobs") else None
+    return Sampling(json_schema=_json_schema(fields), top_logprobs=top_count)
+
+
+def _json_schema(fields: GoFields) -> str | None:
     match fields.anything("format"):
         case None | "":
-            return False
-        case "json" | dict():
-            return True
+            return None
+        case "json":
+            return ANY_JSON_OBJECT
+        case dict() as schema:
+            return json_schema_text(schema)
         case other:
             shown = msgspec.json.encode(msgspec.json.encode(other).decode()).decode()
             raise OptionTypeInvalid(f'invalid format: {shown}; expected "json" or a valid JSON Schema object')

@@ -4,15 +4,17 @@ A chunk is put together from parts encoded once per reply, because this runs onc
 """
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from services.gateway import wire
-from services.gateway.reply import Outcome
+from services.gateway.dialects.logprobs import logprob_objects
+from services.gateway.reply import Answer, Outcome
 from services.gateway.timestamps import Stamper
 from shared.errors import ErrorInfo
-from shared.generation import DoneReason
+from shared.generation import DoneReason, TokenLogprob
 
 _encode = msgspec.json.Encoder().encode
 _stamper = Stamper()
@@ -32,20 +34,32 @@ class OllamaReply:
         self._after = after
         self._chunk_end = after + b',"done":false}\n'
 
-    def delta(self, text: str) -> bytes:
-        return b"".join((self._head, _now(), self._before, _encode(text), self._chunk_end))
+    def delta(self, text: str, index: int = 0, logprobs: Sequence[TokenLogprob] = ()) -> bytes:
+        assert index == 0, "this dialect has one answer a reply"
+        end = self._after + _told(logprobs) + b',"done":false}\n' if logprobs else self._chunk_end
+        return b"".join((self._head, _now(), self._before, _encode(text), end))
 
-    def end(self, outcome: Outcome) -> bytes:
-        return wire.ndjson_line(self.whole("", outcome))
+    def heartbeat(self) -> bytes:
+        """A chunk without text: clients take a blank line for an error."""
+        return self.delta("")
+
+    def end(self, outcome: Outcome, index: int = 0) -> bytes:
+        assert index == 0, "this dialect has one answer a reply"
+        return wire.ndjson_line(self._last("", outcome))
 
     def stream_error(self, error: ErrorInfo) -> bytes:
         return wire.ndjson_line(_encode({"error": error.message}))
 
-    def whole(self, text: str, outcome: Outcome) -> bytes:
+    def whole(self, answers: Sequence[Answer]) -> bytes:
+        (answer,) = answers
+        return self._last(answer.text, answer.outcome, answer.logprobs)
+
+    def _last(self, text: str, outcome: Outcome, logprobs: Sequence[TokenLogprob] = ()) -> bytes:
         if outcome.reason is DoneReason.LOAD:
             return self.without_generation(outcome.reason)
         facts = _encode(_facts(outcome))
-        return b"".join((self._head, _now(), self._before, _encode(text), self._after, b',"done":true,', facts[1:]))
+        after = self._after + _told(logprobs)
+        return b"".join((self._head, _now(), self._before, _encode(text), after, b',"done":true,', facts[1:]))
 
     def without_generation(self, reason: DoneReason) -> bytes:
         """The one object that answers a load or an unload."""
@@ -59,6 +73,11 @@ def generate_reply(model: str) -> OllamaReply:
 
 def chat_reply(model: str) -> OllamaReply:
     return OllamaReply(model, before=b'"message":{"role":"assistant","content":', after=b"}")
+
+
+def _told(logprobs: Sequence[TokenLogprob]) -> bytes:
+    """Their field, with a comma in front; nothing when there are none."""
+    return b',"logprobs":' + _encode(logprob_objects(logprobs, always_with_top=False)) if logprobs else b""
 
 
 def _now() -> bytes:

@@ -11,10 +11,13 @@ from typing import Final
 import msgspec
 
 from services.gateway.capabilities import Asked
+from services.gateway.dialects.schemas import json_schema_text
 from shared.errors import ParameterInvalid
-from shared.generation import Message
+from shared.generation import ANY_JSON_OBJECT, Message, Sampling
 from shared.go_json import GoFields, decode_object
 
+TOP_LOGPROBS_MAX: Final = 20
+BIAS_MAX: Final = 100
 _EFFORTS: Final = ("minimal", "low", "medium", "high", "xhigh", "ultra", "max", "none")
 _GO_TYPES: Final = {bool: "bool", int: "float64", float: "float64", dict: "map[string]interface {}"}
 
@@ -24,7 +27,9 @@ class OpenAiCall(msgspec.Struct, frozen=True, kw_only=True):
     messages: tuple[Message, ...]
     stream: bool
     include_usage: bool
+    choices_count: int
     options: dict[str, object]
+    sampling: Sampling
     asked: Asked
 
 
@@ -43,7 +48,9 @@ def parse_chat(body: bytes) -> OpenAiCall:
         messages=tuple(plain for message in messages for plain in _plain_messages(message)),
         stream=fields.flag("stream") or False,
         include_usage=stream_options.flag("include_usage") or False,
+        choices_count=choices_count(fields),
         options=_options(fields),
+        sampling=_sampling(fields),
         asked=Asked(
             tools=bool(fields.items("tools", "[]api.Tool")) or any(_is_of_tools(message) for message in messages),
             thinking=_thinks(fields),
@@ -90,6 +97,12 @@ def _is_of_tools(message: GoFields) -> bool:
     return bool(message.items("tool_calls", "[]openai.ToolCall")) or message.text("role") == "tool"
 
 
+def choices_count(fields: GoFields) -> int:
+    """How many answers a prompt is to have."""
+    count = fields.integer("n")
+    return 1 if count is None else count
+
+
 def _options(fields: GoFields) -> dict[str, object]:
     """Absent `temperature` and `top_p` are 1, whatever the model says: that is what OpenAI's clients expect."""
     completion_tokens = fields.integer("max_completion_tokens")
@@ -130,15 +143,62 @@ def _thinks(fields: GoFields) -> bool:
     return bool(effort) and effort != "none"
 
 
+def _sampling(fields: GoFields) -> Sampling:
+    """Raises: ParameterInvalid."""
+    return Sampling(
+        json_schema=_json_schema(fields), logit_bias=_logit_bias(fields), top_logprobs=_top_logprobs(fields)
+    )
+
+
+def _top_logprobs(fields: GoFields) -> int | None:
+    """How many alternatives are told beside each token; None when log-probabilities were not asked for."""
+    count = fields.integer("top_logprobs") or 0
+    if not 0 <= count <= TOP_LOGPROBS_MAX:
+        raise ParameterInvalid(f"top_logprobs must be between 0 and {TOP_LOGPROBS_MAX}")
+    if fields.flag("logprobs"):
+        return count
+    if count:
+        raise ParameterInvalid("top_logprobs needs logprobs to be true")
+    return None
+
+
+def _logit_bias(fields: GoFields) -> dict[int, float]:
+    """Token ids, which are the keys, to what is added to their logits."""
+    bias: dict[int, float] = {}
+    for key, value in (fields.mapping("logit_bias") or {}).items():
+        if not key.isdecimal() or not key.isascii():
+            raise ParameterInvalid(f'invalid logit_bias: "{key}" is not a token id')
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -BIAS_MAX <= value <= BIAS_MAX:
+            raise ParameterInvalid(f"invalid logit_bias: values must be numbers from {-BIAS_MAX} to {BIAS_MAX}")
+        bias[int(key)] = float(value)
+    return bias
+
+
+def _json_schema(fields: GoFields) -> str | None:
+    """What `response_format` demands of the output; it is kept to whether or not `strict` is said.
+
+    Raises: ParameterInvalid for a format that does not exist or has no schema.
+    """
+    asked = GoFields("ResponseFormat", fields.mapping("response_format", "openai.ResponseFormat") or {})
+    match asked.text("type"):
+        case "" | "text":
+            return None
+        case "json_object":
+            return ANY_JSON_OBJECT
+        case "json_schema":
+            given = GoFields("JsonSchema", asked.mapping("json_schema", "openai.JsonSchema") or {})
+            schema = given.mapping("schema")
+            if schema is None:
+                raise ParameterInvalid("response_format.json_schema.schema is required")
+            return json_schema_text(schema)
+    raise ParameterInvalid(
+        f'invalid response_format type: "{asked.text("type")}" (must be "text", "json_object" or "json_schema")'
+    )
+
+
 def _unserved(fields: GoFields, messages: list[GoFields]) -> tuple[str, ...]:
     """Fields that ask for what this server cannot do yet."""
-    response_format = fields.mapping("response_format", "openai.ResponseFormat") or {}
     asks = {
-        "response_format": response_format.get("type", "text") != "text",
-        "n": (fields.integer("n") or 1) > 1,
-        "logprobs": bool(fields.flag("logprobs")),
-        "top_logprobs": bool(fields.integer("top_logprobs")),
-        "logit_bias": bool(fields.mapping("logit_bias")),
         "functions": bool(fields.items("functions")),
         "input_audio": any(_has_part(message, "input_audio") for message in messages),
     }

@@ -65,13 +65,14 @@ class OllamaGeneration:
             request_id=request[SERVED].request_id,
             principal=request[PRINCIPAL],
             options=call.options,
+            sampling=call.sampling,
             keep_alive_s=call.keep_alive_s,
             truncate=call.truncate,
             want_context=want_context,
         )
         # A load is answered by one object even when streaming was asked for.
         stream = call.stream and not isinstance(prompt, LoadOnly)
-        return await Relay(request, generation, reply).run(self._dispatcher, stream=stream)
+        return await Relay(request, [generation], reply).run(self._dispatcher, stream=stream)
 
     async def _unload(self, request: web.Request, entry: ModelEntry, reply: OllamaReply) -> web.Response:
         request[SERVED].model = entry.name.full

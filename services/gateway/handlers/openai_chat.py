@@ -5,7 +5,9 @@ import time
 from aiohttp import web
 
 from services.gateway import capabilities
+from services.gateway.choices import check_count, spread
 from services.gateway.dialects import openai
+from services.gateway.dialects.openai_choices import Completion
 from services.gateway.dialects.openai_reply import OpenAiReply
 from services.gateway.dispatch import Dispatcher
 from services.gateway.generation_requests import GenerationRequests
@@ -16,9 +18,10 @@ from shared.errors import ParameterInvalid
 
 
 class OpenAiChat:
-    def __init__(self, requests: GenerationRequests, dispatcher: Dispatcher) -> None:
+    def __init__(self, requests: GenerationRequests, dispatcher: Dispatcher, *, choices_max: int) -> None:
         self._requests = requests
         self._dispatcher = dispatcher
+        self._choices_max = choices_max
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post("/v1/chat/completions", self.complete)
@@ -29,18 +32,22 @@ class OpenAiChat:
         refused = capabilities.refusal(entry, call.asked, requested=call.model, verb="chat")
         if refused is not None:
             raise refused
-        request_id = request[SERVED].request_id
+        check_count(1, call.choices_count, choices_max=self._choices_max)
+        prompt = prompt_of_chat(call.messages, entry)
         generation = self._requests.build(
             entry,
-            prompt_of_chat(call.messages, entry),
-            request_id=request_id,
+            prompt,
+            request_id=request[SERVED].request_id,
             principal=request[PRINCIPAL],
             options=call.options,
+            sampling=call.sampling,
         )
-        reply = OpenAiReply(
-            call.model,
-            completion_id=f"chatcmpl-{request_id}",
+        completion = Completion(
+            model=call.model,
+            completion_id=f"chatcmpl-{generation.request_id}",
             created_unix_s=int(time.time()),
             include_usage=call.include_usage,
+            choices_per_prompt=call.choices_count,
         )
-        return await Relay(request, generation, reply).run(self._dispatcher, stream=call.stream)
+        generations = spread(generation, [prompt], choices_per_prompt=call.choices_count)
+        return await Relay(request, generations, OpenAiReply(completion)).run(self._dispatcher, stream=call.stream)

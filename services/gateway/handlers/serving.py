@@ -11,8 +11,7 @@ from aiohttp.typedefs import Handler
 
 from services.gateway import metrics
 from services.gateway.access import Principal
-from services.gateway.dialects import oci
-from services.gateway.dialects.openai_reply import error_envelope
+from services.gateway.dialects import anthropic_reply, oci, openai_choices
 from services.gateway.registry_access import Challenged
 from shared.errors import CorralError, TooLarge
 from shared.web import error_middleware, ollama_error, retry_headers, status_of
@@ -71,7 +70,15 @@ def render_error(request: web.Request, error: CorralError) -> web.Response:
         return _registry_error(error)
     if not request.path.startswith("/v1/"):
         return ollama_error(request, error)
-    return web.json_response(error_envelope(error.info()), status=status_of(error), headers=retry_headers(error))
+    if _is_anthropic(request):
+        envelope = anthropic_reply.error_envelope(error.info(), request[SERVED].request_id)
+    else:
+        envelope = openai_choices.error_envelope(error.info())
+    return web.json_response(envelope, status=status_of(error), headers=retry_headers(error))
+
+
+def _is_anthropic(request: web.Request) -> bool:
+    return request.path == "/v1/messages" or request.path.startswith("/v1/messages/")
 
 
 def _registry_error(error: CorralError) -> web.Response:
@@ -132,3 +139,5 @@ async def _add_request_id(request: web.Request, response: web.StreamResponse) ->
     served = request.get(SERVED)
     if served is not None:
         response.headers[REQUEST_ID_HEADER] = served.request_id
+        if _is_anthropic(request):
+            response.headers[anthropic_reply.REQUEST_ID_HEADER] = anthropic_reply.request_id_of(served.request_id)

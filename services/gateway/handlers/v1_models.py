@@ -16,7 +16,7 @@ class V1Models:
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_get("/v1/models", self.all)
-        app.router.add_get("/v1/models/{model}", self.one)
+        app.router.add_get("/v1/models/{model:.+}", self.one)  # a name may hold slashes
 
     async def all(self, _request: web.Request) -> web.Response:
         async with redis_guard(self._redis_wait_s):

@@ -1,11 +1,19 @@
 """What the engine needs of a model: the protocol that `worker/llama` implements and tests fake."""
 
+from collections.abc import Mapping
 from collections.abc import Sequence as Seq
-from typing import Protocol
+from concurrent.futures import Future
+from types import MappingProxyType
+from typing import Final, Protocol
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
+from shared.generation import TokenLogprob
 from shared.options import Options
+
+NO_BIAS: Final[Mapping[int, float]] = MappingProxyType({})
 
 
 class KvCacheFull(Exception):
@@ -14,6 +22,10 @@ class KvCacheFull(Exception):
 
 class DecodeFailed(Exception):
     """The forward pass failed; the sequences of the batch must be cleared."""
+
+
+class ConstraintFailed(Exception):
+    """The constraint of one sequence cannot go on, say because it became too complex; that sequence is over."""
 
 
 class Vocabulary(Protocol):
@@ -31,11 +43,30 @@ class Vocabulary(Protocol):
     def ends_generation(self, token: int) -> bool: ...
 
 
+class Constraint(Protocol):
+    """What one sequence may say, given what it has said. What ends a generation is allowed when the output is whole."""
+
+    def allowed(self) -> npt.NDArray[np.intp]:
+        """The tokens that may come next, ascending; there is always one.
+
+        Raises: ConstraintFailed.
+        """
+
+    def take(self, token: int) -> None:
+        """Go on from an allowed token.
+
+        Raises: ConstraintFailed.
+        """
+
+
 class Sampler(Protocol):
     """Draws tokens for one sequence and remembers what it drew."""
 
     def sample(self, row: int) -> int:
-        """A token from the logits of batch position `row` of the latest decode."""
+        """A token from the logits of batch position `row` of the latest decode.
+
+        Raises: ConstraintFailed.
+        """
 
     def close(self) -> None: ...
 
@@ -68,8 +99,21 @@ class Backend(Protocol):
         Raises: KvCacheFull, DecodeFailed.
         """
 
-    def sampler(self, options: Options, history: Seq[int]) -> Sampler:
+    def constraint(self, json_schema: str) -> "Future[Constraint]":
+        """Have the schema compiled for a new sequence; the future raises ParameterInvalid where that fails."""
+
+    def sampler(
+        self,
+        options: Options,
+        history: Seq[int],
+        *,
+        logit_bias: Mapping[int, float] = NO_BIAS,
+        constraint: Constraint | None = None,
+    ) -> Sampler:
         """A sampler for a new sequence; penalties look back on `history`."""
+
+    def logprob(self, row: int, token: int, *, top_count: int) -> TokenLogprob:
+        """How likely `token` was at batch position `row` of the latest decode, and the `top_count` likeliest tokens."""
 
     def copy(self, source: int, target: int) -> None:
         """Make slot `target` hold exactly what `source` holds."""

@@ -8,6 +8,7 @@ import msgspec
 from services.worker.engine.backend import Vocabulary
 from services.worker.engine.sequence import NewSequence, Sequence
 from shared.errors import ContextLengthExceeded, ParameterInvalid
+from shared.options import Options
 
 TOKEN_CHARACTERS_MAX: Final = 64
 """Texts with more characters than this for every token of their context are refused without tokenizing them: that
@@ -26,16 +27,10 @@ def prepared(new: NewSequence, vocabulary: Vocabulary, limits: ContextLimits, *,
 
     Raises: ContextLengthExceeded, ParameterInvalid.
     """
-    if any(not 0 <= token < vocabulary.tokens_count for token in new.context):
-        # A client's own numbers: one unknown token would fail everybody's batch.
-        raise ParameterInvalid("invalid context: it holds tokens this model does not have")
-    tokens_max = min(new.options.num_ctx or limits.tokens_default, limits.tokens_max)
-    tokens_min = len(new.prompt) // TOKEN_CHARACTERS_MAX
-    if tokens_min > tokens_max:
-        raise ContextLengthExceeded(prompt_tokens=tokens_min, context_tokens=tokens_max)
-    prompt = [*new.context, *vocabulary.tokenize(new.prompt, add_special=not new.context)]
-    if not prompt:
-        raise ParameterInvalid("the prompt is empty")
+    tokens_max = context_tokens_of(new.options, limits)
+    prompt = prompt_tokens(new, vocabulary, tokens_max)
+    if any(not 0 <= token < vocabulary.tokens_count for token in new.sampling.logit_bias):
+        raise ParameterInvalid("invalid logit_bias: it names tokens this model does not have")
     if len(prompt) >= tokens_max:
         raise ContextLengthExceeded(prompt_tokens=len(prompt), context_tokens=tokens_max)
     return Sequence(
@@ -45,6 +40,28 @@ def prepared(new: NewSequence, vocabulary: Vocabulary, limits: ContextLimits, *,
         tokens_max=tokens_max,
         received_ns=received_ns,
     )
+
+
+def context_tokens_of(options: Options, limits: ContextLimits) -> int:
+    """How many tokens a sequence with these options may have, prompt and output together."""
+    return min(options.num_ctx or limits.tokens_default, limits.tokens_max)
+
+
+def prompt_tokens(new: NewSequence, vocabulary: Vocabulary, tokens_max: int) -> list[int]:
+    """The prompt in tokens, its context in front; it may be longer than a context of `tokens_max`, within reason.
+
+    Raises: ContextLengthExceeded for a text far beyond it, ParameterInvalid.
+    """
+    if any(not 0 <= token < vocabulary.tokens_count for token in new.context):
+        # A client's own numbers: one unknown token would fail everybody's batch.
+        raise ParameterInvalid("invalid context: it holds tokens this model does not have")
+    tokens_min = len(new.prompt) // TOKEN_CHARACTERS_MAX
+    if tokens_min > tokens_max:
+        raise ContextLengthExceeded(prompt_tokens=tokens_min, context_tokens=tokens_max)
+    prompt = [*new.context, *vocabulary.tokenize(new.prompt, add_special=not new.context)]
+    if not prompt:
+        raise ParameterInvalid("the prompt is empty")
+    return prompt
 
 
 def _shared_tokens(new: NewSequence, prompt: Seq[int], vocabulary: Vocabulary) -> int:

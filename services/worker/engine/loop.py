@@ -6,9 +6,11 @@ Belongs to one thread. A turn of the loop is `step`; between steps the owner may
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, wait
+from typing import Final
 
-from services.worker.engine.backend import Backend, DecodeFailed, KvCacheFull, Run
-from services.worker.engine.intake import ContextLimits, prepared
+from services.worker.engine.backend import Backend, Constraint, ConstraintFailed, DecodeFailed, KvCacheFull, Run
+from services.worker.engine.intake import ContextLimits, context_tokens_of, prepared, prompt_tokens
 from services.worker.engine.prefix_cache import PrefixTree
 from services.worker.engine.scheduler import Limits, Pass, PrefillPace, Share, SlotView, plan
 from services.worker.engine.sequence import (
@@ -21,8 +23,11 @@ from services.worker.engine.sequence import (
     TokensOut,
 )
 from services.worker.engine.slots import Candidate, Slot, choose, reusable_tokens
-from shared.errors import CorralError, RunnerDied
-from shared.generation import DoneReason
+from shared.errors import CorralError, ParameterInvalid, RunnerDied
+from shared.generation import DoneReason, Usage
+
+CONSTRAINT_WAIT_S: Final = 0.005
+"""How long the engine stays with constraints being compiled before it looks for commands again."""
 
 
 class Engine:
@@ -59,17 +64,34 @@ class Engine:
     def submit(self, new: NewSequence) -> None:
         """Queue a sequence; one that cannot run fails in the next step's events."""
         try:
-            self._waiting.append(
-                prepared(new, self._backend.vocabulary, self._context_limits, received_ns=self._now_ns())
-            )
+            if new.count_only:
+                self._count(new)
+                return
+            sequence = prepared(new, self._backend.vocabulary, self._context_limits, received_ns=self._now_ns())
         except CorralError as error:
             self._fail(new.sequence_id, error)
+            return
+        if new.sampling.json_schema is not None:
+            sequence.constraint = self._backend.constraint(new.sampling.json_schema)
+        self._waiting.append(sequence)
+
+    def _count(self, new: NewSequence) -> None:
+        """Tell how many tokens the prompt has; nothing is computed.
+
+        Raises: ContextLengthExceeded, ParameterInvalid.
+        """
+        tokens_max = context_tokens_of(new.options, self._context_limits)
+        prompt = prompt_tokens(new, self._backend.vocabulary, tokens_max)
+        usage = Usage(prompt_tokens=len(prompt))
+        self._events.append(SequenceFinished(new.sequence_id, DoneReason.STOP, usage, tuple(prompt)))
 
     def cancel(self, sequence_id: int) -> None:
         """Free what the sequence holds; unknown and finished ones are ignored."""
         for waiting in self._waiting:
             if waiting.sequence_id == sequence_id:
                 self._waiting.remove(waiting)
+                if waiting.constraint is not None:
+                    waiting.constraint.cancel()
                 return
         for slot in self._slots:
             if slot.sequence is not None and slot.sequence.sequence_id == sequence_id:
@@ -84,6 +106,8 @@ class Engine:
             if self._decode(shares):
                 self._advance(shares)
                 self._pace.observe(prefill_tokens=prefilled, step_s=(self._now_ns() - started_ns) / 1e9)
+        elif not self._events:
+            self._await_constraint()
         events, self._events = self._events, []
         return events
 
@@ -108,28 +132,51 @@ class Engine:
             if (sequence := slot.sequence) is not None
         ]
 
+    def _await_constraint(self) -> None:
+        """There is nothing to compute: if that is because constraints are being compiled, wait for one a little."""
+        compiling = [sequence.constraint for sequence in self._waiting if sequence.constraint is not None]
+        if compiling:
+            wait(compiling, timeout=CONSTRAINT_WAIT_S, return_when=FIRST_COMPLETED)
+
     def _admit(self) -> None:
-        while self._waiting:
-            sequence = self._waiting[0]
-            if sequence.tokens_max > self._backend.context_tokens and not self._grown(sequence.tokens_max):
+        """Place sequences in the order they came; one whose constraint is being compiled lets others pass."""
+        for sequence in tuple(self._waiting):
+            if sequence.constraint is not None and not sequence.constraint.done():
+                continue
+            try:
+                constraint = sequence.constraint.result() if sequence.constraint is not None else None
+            except CorralError as error:
+                self._waiting.remove(sequence)
+                self._fail(sequence.sequence_id, error)
+                continue
+            if not self._admitted(sequence, constraint):
                 return
-            matches = self._tree.matches(sequence.prompt)
-            choice = choose(
-                [
-                    Candidate(
-                        index=slot.index,
-                        free=slot.free,
-                        held_tokens=len(slot.tokens),
-                        reusable_tokens=reusable_tokens(slot, sequence, matches.get(slot.index, 0)),
-                        used_order=slot.used_order,
-                    )
-                    for slot in self._slots
-                ]
-            )
-            if choice is None:
-                return
-            self._waiting.popleft()
-            self._place(sequence, self._slots[choice.slot], self._slots[choice.source], choice.reused_tokens)
+
+    def _admitted(self, sequence: Sequence, constraint: Constraint | None) -> bool:
+        """Place the sequence if there is room for it."""
+        if sequence.tokens_max > self._backend.context_tokens and not self._grown(sequence.tokens_max):
+            return False
+        matches = self._tree.matches(sequence.prompt)
+        choice = choose(
+            [
+                Candidate(
+                    index=slot.index,
+                    free=slot.free,
+                    held_tokens=len(slot.tokens),
+                    reusable_tokens=reusable_tokens(slot, sequence, matches.get(slot.index, 0)),
+                    used_order=slot.used_order,
+                )
+                for slot in self._slots
+            ]
+        )
+        if choice is None:
+            return False
+        self._waiting.remove(sequence)
+        self._place(sequence, self._slots[choice.slot], self._slots[choice.source], choice.reused_tokens)
+        sequence.sampler = self._backend.sampler(
+            sequence.options, sequence.prompt, logit_bias=sequence.sampling.logit_bias, constraint=constraint
+        )
+        return True
 
     def _grown(self, context_tokens: int) -> bool:
         """Enlarge the context once nobody is in it; until then the sequence that wants it holds up admission."""
@@ -159,7 +206,6 @@ class Engine:
         sequence.slot = slot.index
         sequence.phase = Phase.PREFILL
         sequence.cached_tokens = sequence.computed_tokens = reused_tokens
-        sequence.sampler = self._backend.sampler(sequence.options, sequence.prompt)
 
     def _prefill_tokens(self, shares: Pass) -> int:
         return sum(
@@ -211,10 +257,19 @@ class Engine:
                     continue
                 sequence.phase = Phase.DECODE
                 self._tree.insert(slot.index, slot.tokens)
-            assert sequence.sampler is not None
-            self._accept(slot, sequence, sequence.sampler.sample(row))
+            self._sample(slot, sequence, row)
 
-    def _accept(self, slot: Slot, sequence: Sequence, token: int) -> None:
+    def _sample(self, slot: Slot, sequence: Sequence, row: int) -> None:
+        assert sequence.sampler is not None
+        try:
+            token = sequence.sampler.sample(row)
+        except ConstraintFailed as cause:
+            self._fail(sequence.sequence_id, ParameterInvalid(f"the output format could not be kept up: {cause}"))
+            self._release(slot)
+            return
+        self._accept(slot, sequence, token, row)
+
+    def _accept(self, slot: Slot, sequence: Sequence, token: int, row: int) -> None:
         """Add a sampled token: tell its text, and end the sequence where it ends."""
         if not sequence.generated:
             sequence.first_token_ns = self._now_ns()
@@ -223,7 +278,11 @@ class Engine:
         if vocabulary.ends_generation(token):
             self._finish(slot, sequence, DoneReason.STOP, token)
             return
-        text = sequence.stop_matcher.feed(sequence.detokenizer.feed(vocabulary.piece(token)))
+        characters = sequence.detokenizer.feed(vocabulary.piece(token))
+        if sequence.sampling.top_logprobs is not None:
+            logprob = self._backend.logprob(row, token, top_count=sequence.sampling.top_logprobs)
+            sequence.held_logprobs.add(logprob, len(characters))
+        text = sequence.stop_matcher.feed(characters)
         if sequence.stop_matcher.stopped:
             self._tell(sequence, text, token)
             self._finish(slot, sequence, DoneReason.STOP)
@@ -233,18 +292,20 @@ class Engine:
         else:
             self._tell(sequence, text, token)
 
-    def _tell(self, sequence: Sequence, text: str, token: int) -> None:
-        self._events.append(TokensOut(sequence.sequence_id, text, (token,)))
+    def _tell(self, sequence: Sequence, text: str, *tokens: int) -> None:
+        logprobs = sequence.held_logprobs.release(len(text))
+        if sequence.stop_matcher.stopped:
+            logprobs += sequence.held_logprobs.cut()
+        self._events.append(TokensOut(sequence.sequence_id, text, tokens, logprobs))
 
     def _finish(self, slot: Slot, sequence: Sequence, reason: DoneReason, token: int | None = None) -> None:
         if not sequence.stop_matcher.stopped:
             rest = sequence.stop_matcher.feed(sequence.detokenizer.flush())
             rest += sequence.stop_matcher.flush()
             if rest or token is not None:
-                self._events.append(TokensOut(sequence.sequence_id, rest, () if token is None else (token,)))
-        self._events.append(
-            SequenceFinished(sequence.sequence_id, reason, sequence.usage(self._now_ns()), tuple(sequence.prompt))
-        )
+                self._tell(sequence, rest, *(() if token is None else (token,)))
+        usage, stop_string = sequence.usage(self._now_ns()), sequence.stop_matcher.matched
+        self._events.append(SequenceFinished(sequence.sequence_id, reason, usage, tuple(sequence.prompt), stop_string))
         self._release(slot)
 
     def _release(self, slot: Slot) -> None:

@@ -1,14 +1,16 @@
 """One generation inside the engine: what was asked, its token history, its phase. Scheduling is elsewhere."""
 
+from concurrent.futures import Future
 from enum import StrEnum
 
 import msgspec
 
-from services.worker.engine.backend import Sampler
+from services.worker.engine.backend import Constraint, Sampler
 from services.worker.engine.detokenizer import Detokenizer
+from services.worker.engine.held_logprobs import HeldLogprobs
 from services.worker.engine.stopping import StopMatcher
 from shared.errors import ErrorInfo
-from shared.generation import DoneReason, Usage
+from shared.generation import PLAIN_SAMPLING, DoneReason, Sampling, TokenLogprob, Usage
 from shared.options import Options
 
 
@@ -16,7 +18,7 @@ class NewSequence(msgspec.Struct, frozen=True, kw_only=True, tag="admit"):
     """A generation to run. `prompt` follows the tokens of `context`.
 
     `shared_prefix` is the beginning of `prompt` that holds nothing of the tenant's own; what is cached of it may
-    serve other tenants.
+    serve other tenants. `count_only` asks for the number of prompt tokens and no generation.
     """
 
     sequence_id: int
@@ -25,23 +27,38 @@ class NewSequence(msgspec.Struct, frozen=True, kw_only=True, tag="admit"):
     shared_prefix: str = ""
     tenant: str
     options: Options
+    sampling: Sampling = PLAIN_SAMPLING
+    count_only: bool = False
 
 
 class TokensOut(msgspec.Struct, frozen=True, tag="tokens", array_like=True):
-    """New tokens of a sequence and the text they release (held-back text comes later)."""
+    """New tokens of a sequence and the text they release (held-back text comes later, and its `logprobs` with it)."""
 
     sequence_id: int
     text: str
     token_ids: tuple[int, ...]
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+class VectorsOut(msgspec.Struct, frozen=True, tag="vectors", array_like=True):
+    """The next inputs of an embedding, each as little-endian 32-bit floats; `truncated_count` of them were cut."""
+
+    sequence_id: int
+    vectors: tuple[bytes, ...]
+    truncated_count: int
 
 
 class SequenceFinished(msgspec.Struct, frozen=True, tag="finished", array_like=True):
-    """A sequence came to its end; `prompt_token_ids` are those it was given, context included."""
+    """A sequence came to its end; `prompt_token_ids` are those it was given, context included.
+
+    `stop_string` is the one that ended it, if one did.
+    """
 
     sequence_id: int
     reason: DoneReason
     usage: Usage
     prompt_token_ids: tuple[int, ...]
+    stop_string: str = ""
 
 
 class SequenceFailed(msgspec.Struct, frozen=True, tag="failed", array_like=True):
@@ -49,7 +66,7 @@ class SequenceFailed(msgspec.Struct, frozen=True, tag="failed", array_like=True)
     error: ErrorInfo
 
 
-SequenceEvent = TokensOut | SequenceFinished | SequenceFailed
+SequenceEvent = TokensOut | VectorsOut | SequenceFinished | SequenceFailed
 
 
 class Phase(StrEnum):
@@ -69,6 +86,7 @@ class Sequence:
         self.sequence_id = new.sequence_id
         self.tenant = new.tenant
         self.options = new.options
+        self.sampling = new.sampling
         self.prompt = prompt
         self.shared_tokens = shared_tokens
         self.tokens_max = tokens_max
@@ -79,9 +97,11 @@ class Sequence:
         self.generated: list[int] = []
         self.phase = Phase.WAITING
         self.slot = -1
+        self.constraint: Future[Constraint] | None = None  # compiled while the sequence waits
         self.sampler: Sampler | None = None
         self.detokenizer = Detokenizer()
         self.stop_matcher = StopMatcher(new.options.stop)
+        self.held_logprobs = HeldLogprobs()
 
     @property
     def generated_max(self) -> int:

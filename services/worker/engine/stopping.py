@@ -9,18 +9,23 @@ class StopMatcher:
     def __init__(self, stops: Iterable[str]) -> None:
         self._stops = tuple(stop for stop in stops if stop)
         self._held = ""
-        self.stopped = False
+        self.matched = ""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop string was completed."""
+        return bool(self.matched)
 
     def feed(self, text: str) -> str:
-        """The text that is safe to show after `text` arrived; sets `stopped` when a stop string was completed."""
+        """The text that is safe to show after `text` arrived; sets `matched` when a stop string was completed."""
         if not self._stops:
             return text
         self._held += text
         # The one completed first wins, so that the answer does not depend on how the text was cut into pieces.
-        found = [(index + len(stop), index) for stop in self._stops if (index := self._held.find(stop)) >= 0]
+        found = [(index + len(stop), index, stop) for stop in self._stops if (index := self._held.find(stop)) >= 0]
         if found:
-            self.stopped = True
-            shown, self._held = self._held[: min(found)[1]], ""
+            _, begin, self.matched = min(found)
+            shown, self._held = self._held[:begin], ""
             return shown
         keep = self._possible_beginning()
         shown, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]

@@ -30,8 +30,8 @@ class Batch:
         struct.logits = self._logits.ctypes.data_as(ctypes.POINTER(ctypes.c_int8))
         self._struct = struct
 
-    def fill(self, runs: Seq[Run]) -> Any:
-        """The llama_batch holding exactly `runs`; valid until the next call."""
+    def fill(self, runs: Seq[Run], *, outputs_all: bool = False) -> Any:
+        """The llama_batch holding exactly `runs`; valid until the next call. With `outputs_all` every token counts."""
         start = 0
         base = self._cells.ctypes.data
         for run in runs:
@@ -42,5 +42,7 @@ class Batch:
             self._logits[start:end] = 0
             self._logits[end - 1] = run.wants_logits
             start = end
+        if outputs_all:
+            self._logits[:start] = 1
         self._struct.n_tokens = start
         return self._struct

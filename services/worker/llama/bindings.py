@@ -48,6 +48,17 @@ def decode(ctx: Any, batch: Any) -> None:
     raise DecodeFailed(f"llama_decode returned {code}: {recent_errors()}")
 
 
+def encode(ctx: Any, batch: Any) -> None:
+    """Run the batch through a model without KV memory.
+
+    Raises: DecodeFailed.
+    Source: llama.h, return values of llama_encode.
+    """
+    code = lib.llama_encode(ctx, batch)
+    if code != 0:
+        raise DecodeFailed(f"llama_encode returned {code}: {recent_errors()}")
+
+
 def apply_adapters(ctx: Any, adapters: Sequence[Any]) -> None:
     """Add LoRA adapters of the context's model, each at full strength, to all that is computed from now on.
 

@@ -1,17 +1,23 @@
 """Opens a GGUF with llama.cpp and serves it to the engine as a `Backend`."""
 
+from collections.abc import Mapping
 from collections.abc import Sequence as Seq
+from concurrent.futures import Future
 from functools import lru_cache
 from typing import Any
 
 import llama_cpp as lib
 
-from services.worker.engine.backend import Run
+from services.worker.engine.backend import NO_BIAS, Constraint, Run, Sampler
 from services.worker.llama import bindings
 from services.worker.llama.batch import Batch
+from services.worker.llama.constraint import Constraints
+from services.worker.llama.logprobs import token_logprob
 from services.worker.llama.params import LlamaParams
-from services.worker.llama.sampler import ChainSampler, GreedySampler, new_sampler
+from services.worker.llama.sampler import logits_of, new_sampler
+from services.worker.llama.weights import flash_attention_type, open_weights
 from shared.errors import ModelLoadFailed
+from shared.generation import TokenLogprob
 from shared.options import Options
 
 
@@ -51,10 +57,10 @@ class LlamaBackend:
         bindings.start()
         self._params = params
         self._n_threads = params.n_threads
-        self._model = self._open_model(params)
-        self._adapters = [self._open_adapter(path) for path in params.adapters]
+        self._model, self._adapters = open_weights(params)
         vocab = lib.llama_model_get_vocab(self._model)
         self.vocabulary = LlamaVocabulary(vocab)
+        self._constraints = Constraints(vocab)
         self.slots_count = params.n_seq_max
         self.n_ctx_train = int(lib.llama_model_n_ctx_train(self._model))
         self.chat_template = bindings.metadata(self._model, "tokenizer.chat_template")
@@ -62,26 +68,6 @@ class LlamaBackend:
         self._ctx: Any = None
         self._open_context(min(params.n_ctx_seq, self.n_ctx_train))
         self._batch = Batch(n_tokens_max=params.n_batch, n_seq_max=params.n_seq_max)
-
-    @staticmethod
-    def _open_model(params: LlamaParams) -> Any:
-        model_params = lib.llama_model_default_params()
-        model_params.n_gpu_layers = params.n_gpu_layers
-        model_params.main_gpu = params.main_gpu
-        model_params.load_mode = lib.LLAMA_LOAD_MODE_MMAP if params.use_mmap else lib.LLAMA_LOAD_MODE_NONE
-        model = lib.llama_model_load_from_file(params.path.encode(), model_params)
-        if not model:
-            raise ModelLoadFailed(f"llama.cpp could not load the model: {bindings.recent_errors()}")
-        return model
-
-    def _open_adapter(self, path: str) -> Any:
-        """A LoRA adapter, freed with the model."""
-        adapter = lib.llama_adapter_lora_init(self._model, path.encode())
-        if not adapter:
-            reason = f"llama.cpp could not load the adapter: {bindings.recent_errors()}"
-            lib.llama_model_free(self._model)
-            raise ModelLoadFailed(reason)
-        return adapter
 
     def _open_context(self, n_ctx_seq: int) -> None:
         params = lib.llama_context_default_params()
@@ -92,9 +78,7 @@ class LlamaBackend:
         # Only last tokens give logits: one row a slot, instead of memory for a whole batch of rows.
         params.n_outputs_max = self._params.n_seq_max
         params.n_threads = params.n_threads_batch = self._n_threads
-        params.flash_attn_type = (
-            lib.LLAMA_FLASH_ATTN_TYPE_ENABLED if self._params.flash_attn else lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        )
+        params.flash_attn_type = flash_attention_type(self._params)
         params.kv_unified = self._params.kv_unified
         params.no_perf = True
         self._ctx = lib.llama_init_from_model(self._model, params)
@@ -107,8 +91,30 @@ class LlamaBackend:
     def decode(self, runs: Seq[Run]) -> None:
         bindings.decode(self._ctx, self._batch.fill(runs))
 
-    def sampler(self, options: Options, history: Seq[int]) -> GreedySampler | ChainSampler:
-        return new_sampler(self._ctx, options, history, n_vocab=self.vocabulary.tokens_count, n_ctx=self.context_tokens)
+    def constraint(self, json_schema: str) -> "Future[Constraint]":
+        return self._constraints.compile(json_schema)
+
+    def sampler(
+        self,
+        options: Options,
+        history: Seq[int],
+        *,
+        logit_bias: Mapping[int, float] = NO_BIAS,
+        constraint: Constraint | None = None,
+    ) -> Sampler:
+        return new_sampler(
+            self._ctx,
+            options,
+            history,
+            n_vocab=self.vocabulary.tokens_count,
+            n_ctx=self.context_tokens,
+            logit_bias=logit_bias,
+            constraint=constraint,
+        )
+
+    def logprob(self, row: int, token: int, *, top_count: int) -> TokenLogprob:
+        logits = logits_of(self._ctx, row, self.vocabulary.tokens_count)
+        return token_logprob(logits, token, top_count=top_count, piece=self.vocabulary.piece)
 
     def copy(self, source: int, target: int) -> None:
         lib.llama_memory_seq_rm(self._memory, target, -1, -1)
@@ -127,5 +133,6 @@ class LlamaBackend:
         self._open_context(min(context_tokens, self.n_ctx_train))
 
     def close(self) -> None:
+        self._constraints.close()
         lib.llama_free(self._ctx)
         lib.llama_model_free(self._model)

@@ -6,7 +6,8 @@ import msgspec
 class LlamaParams(msgspec.Struct, frozen=True, kw_only=True):
     """How to open the model. `n_ctx_seq` is one slot's tokens; `n_gpu_layers` below zero leaves it to llama.cpp.
 
-    `adapters` are paths of LoRA files, all applied at full strength to whatever is computed.
+    `adapters` are paths of LoRA files, all applied at full strength to whatever is computed. With `embeddings` the
+    model gives vectors instead of logits; every batch stands alone, so `n_seq_max` is how many sequences it may hold.
     """
 
     path: str
@@ -20,3 +21,4 @@ class LlamaParams(msgspec.Struct, frozen=True, kw_only=True):
     use_mmap: bool = True
     flash_attn: bool = False
     kv_unified: bool = False
+    embeddings: bool = False

@@ -28,6 +28,10 @@ BATCH_TOKENS_MIN: Final = 32
 """A smaller batch would leave no room to divide prompts; llama.cpp pads to this size anyway."""
 
 
+EMBED_SEQUENCES_MAX: Final = 64
+"""Texts in one forward pass of a model that embeds; llama.cpp allows 256, and the batch is full much earlier."""
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What this worker may use, and how models are opened unless they say otherwise."""
 
@@ -170,7 +174,7 @@ class Residency:
                     path=str(path),
                     adapters=tuple(adapters),
                     n_ctx_seq=context_tokens,
-                    n_seq_max=limits.slots_count,
+                    n_seq_max=EMBED_SEQUENCES_MAX if entry.embeds else limits.slots_count,
                     n_batch=max(BATCH_TOKENS_MIN, options.num_batch),
                     n_threads=options.num_thread or threads_count,
                     n_gpu_layers=options.num_gpu,
@@ -178,6 +182,7 @@ class Residency:
                     use_mmap=options.use_mmap,
                     flash_attn=limits.flash_attention,
                     kv_unified=limits.kv_unified,
+                    embeddings=entry.embeds,
                 ),
                 n_ctx_seq_max=max(context_tokens, fitting),
                 step_target_s=limits.step_target_s,

@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 
-from services.worker.runner.engine_thread import run
+from services.worker.runner import embedding_thread, engine_thread
 from services.worker.runner.messages import LENGTH, Command, Open, command_decoder
 
 
@@ -49,7 +49,8 @@ def main() -> None:
     assert isinstance(first, Open)
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
     threading.Thread(target=_read_commands, args=(pipe, inbox), daemon=True).start()
-    run(first, inbox, pipe)
+    serve = embedding_thread.run if first.params.embeddings else engine_thread.run
+    serve(first, inbox, pipe)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import socket
 import time
 from typing import Final
 
+from services.worker.engine.inputs import NewEmbedding
 from services.worker.engine.intake import ContextLimits
 from services.worker.engine.loop import Engine
 from services.worker.engine.scheduler import PrefillPace
@@ -69,5 +70,5 @@ def _obey(engine: Engine, balance: ThreadBalance, inbox: "queue.SimpleQueue[Comm
                 engine.cancel(sequence_id)
             case SetThreads(n_threads):
                 balance.allow(n_threads)
-            case Open():
-                raise AssertionError("a runner opens one model in its life")
+            case Open() | NewEmbedding():
+                raise AssertionError("a runner opens one model in its life, and this one writes text")

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from services.worker.engine.inputs import NewEmbedding
 from services.worker.engine.sequence import NewSequence, SequenceEvent
 from services.worker.llama.params import LlamaParams
 from shared.errors import ErrorInfo
@@ -35,7 +36,7 @@ class SetThreads(msgspec.Struct, frozen=True, tag="threads"):
     n_threads: int
 
 
-Command = Open | NewSequence | Cancel | SetThreads
+Command = Open | NewSequence | NewEmbedding | Cancel | SetThreads
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened"):

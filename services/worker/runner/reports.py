@@ -46,5 +46,10 @@ class Reports:
         self._held[event.sequence_id] = (
             event
             if held is None
-            else TokensOut(event.sequence_id, held.text + event.text, held.token_ids + event.token_ids)
+            else TokensOut(
+                event.sequence_id,
+                held.text + event.text,
+                held.token_ids + event.token_ids,
+                held.logprobs + event.logprobs,
+            )
         )

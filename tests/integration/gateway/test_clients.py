@@ -2,15 +2,17 @@
 
 from collections.abc import AsyncIterator
 
+import aiohttp
 import ollama
 import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 from redis.asyncio import Redis
 
-from fakes.model_entries import WEIGHTS
+from fakes.model_entries import WEIGHTS, model_entry
 from fakes.worker import ScriptedWorker, Stage, say
 from shared.errors import RunnerDied
+from shared.model_index import ModelIndex
 
 HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
 
@@ -120,3 +122,31 @@ async def test_openai_lists_models_and_finds_one(openai_client: openai.AsyncOpen
     assert sorted([model.id async for model in openai_client.models.list()]) == ["embedder:latest", "tiny:latest"]
     found = await openai_client.models.retrieve("tiny")
     assert (found.id, found.owned_by, found.created) == ("tiny", "library", 1_700_000_000)
+
+
+@pytest.mark.parametrize("name", ["team/bot", "team/bot:latest", "registry.example:5000/team/bot:v1"])
+async def test_openai_finds_a_model_whose_name_has_slashes(
+    openai_client: openai.AsyncOpenAI, http: aiohttp.ClientSession, gateway_url: str, redis: Redis, name: str
+) -> None:
+    await ModelIndex(redis).publish([model_entry("team/bot"), model_entry("registry.example:5000/team/bot:v1")])
+    found = await openai_client.models.retrieve(name)
+    assert (found.id, found.owned_by) == (name, "team")
+    async with http.get(f"{gateway_url}/v1/models/{name}") as response:
+        assert (await response.json())["id"] == name
+
+
+async def test_openai_is_told_in_its_own_words_that_a_model_is_not_there(
+    openai_client: openai.AsyncOpenAI, http: aiohttp.ClientSession, gateway_url: str
+) -> None:
+    with pytest.raises(openai.NotFoundError):
+        await openai_client.models.retrieve("team/absent")
+    async with http.get(f"{gateway_url}/v1/models/absent") as response:
+        assert response.status == 404
+        assert await response.json() == {
+            "error": {
+                "message": "model 'absent:latest' not found",
+                "type": "not_found_error",
+                "param": None,
+                "code": None,
+            }
+        }

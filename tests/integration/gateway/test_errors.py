@@ -75,8 +75,6 @@ CASES: list[tuple[str, bytes, int, str]] = [
         500,
         'invalid format: "\\"xml\\""; expected "json" or a valid JSON Schema object',
     ),
-    ("chat", b'{"model":"tiny","format":"json"}', 400, "this server does not support format yet"),
-    ("chat", b'{"model":"tiny","logprobs":true}', 400, "this server does not support logprobs yet"),
     ("generate", b'{"model":"tiny","prompt":"a","shift":true}', 400, "this server does not support shift yet"),
     (
         "chat",
@@ -106,11 +104,10 @@ OPENAI_CASES: list[tuple[bytes, int, str, str]] = [
     (chat_with(model=""), 400, "model is required", "invalid_request_error"),
     (chat_with(model="absent"), 404, "model 'absent' not found", "not_found_error"),
     (chat_with(model="embedder"), 400, '"embedder" does not support chat', "invalid_request_error"),
-    (chat_with(n=2), 400, "this server does not support n yet", "invalid_request_error"),
     (
-        chat_with(response_format={"type": "json_object"}, logprobs=True),
+        chat_with(functions=[{}]),
         400,
-        "this server does not support response_format, logprobs yet",
+        "this server does not support functions yet",
         "invalid_request_error",
     ),
     (

@@ -138,3 +138,18 @@ async def test_an_idle_queue_waits_on_its_own_connection_and_can_be_unblocked(
         job = await queue.take(WEIGHTS, "worker-1", connection=connection, timeout_s=1)
         assert job is not None
         assert job.request_id == "one"
+
+
+async def test_a_users_jobs_are_listed_until_each_is_finished_or_withdrawn(queue: GenerationQueue) -> None:
+    for name in ("one", "two", "three"):
+        await submit(queue, name)
+    await submit(queue, "other", "bob")
+    assert await taken(queue) == "one"
+    await queue.cancel(RequestId("two"), WEIGHTS)
+    assert [(job.request_id, job.is_running) for job in await queue.of_user("ann")] == [("one", True), ("three", False)]
+    await queue.finish(request("one"), cost=1)
+    (left,) = await queue.of_user("ann")
+    assert left.request_id == "three"
+    assert left.position == await queue.position(RequestId("three"), WEIGHTS)
+    await queue.cancel(RequestId("three"), WEIGHTS)
+    assert await queue.of_user("ann") == []

@@ -6,8 +6,9 @@ import pytest
 
 from services.gateway.capabilities import Asked
 from services.gateway.dialects.ollama import keep_alive_s, parse_chat, parse_generate
+from services.gateway.dialects.schemas import json_schema_text
 from shared.errors import ParameterInvalid
-from shared.generation import Message
+from shared.generation import Message, Sampling
 
 
 @pytest.mark.parametrize(
@@ -68,9 +69,9 @@ def test_keys_match_in_any_letter_case_and_unknown_ones_do_not_matter() -> None:
         ({"think": "max"}, Asked(thinking=True)),
         ({"think": False}, Asked()),
         ({"images": ["aGk="]}, Asked(images=True)),
-        ({"format": {"type": "object"}, "logprobs": True}, Asked(unserved=("format", "logprobs"))),
+        ({"format": {"type": "object"}, "logprobs": True}, Asked()),
         ({"shift": False}, Asked()),
-        ({"top_logprobs": 2, "_debug_render_only": True}, Asked(unserved=("top_logprobs", "_debug_render_only"))),
+        ({"shift": True, "_debug_render_only": True}, Asked(unserved=("shift", "_debug_render_only"))),
     ],
 )
 def test_features_are_noted_and_never_dropped(fields: dict[str, object], asked: Asked) -> None:
@@ -95,3 +96,30 @@ def test_a_context_holds_whole_numbers() -> None:
     assert refused.value.message == (
         "json: cannot unmarshal string into Go struct field GenerateRequest.context of type int"
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "sampling"),
+    [
+        ({}, Sampling()),
+        ({"format": ""}, Sampling()),
+        ({"format": None}, Sampling()),
+        ({"format": "json"}, Sampling(json_schema='{"type":"object"}')),
+        ({"format": {"b": 1, "a": "é"}}, Sampling(json_schema='{"b":1,"a":"é"}')),
+        ({"logprobs": True}, Sampling(top_logprobs=0)),
+        ({"logprobs": True, "top_logprobs": 20}, Sampling(top_logprobs=20)),
+        ({"logprobs": False, "top_logprobs": 3}, Sampling()),
+    ],
+)
+def test_formats_and_log_probabilities_are_passed_on(fields: dict[str, object], sampling: Sampling) -> None:
+    body = json.dumps({"model": "m", **fields}).encode()
+    assert parse_generate(body).sampling == sampling
+    assert parse_chat(body).sampling == sampling
+
+
+def test_a_schema_nested_beyond_reason_is_refused() -> None:
+    deep: dict[str, object] = {}
+    for _ in range(100_000):
+        deep = {"items": deep}
+    with pytest.raises(ParameterInvalid, match="nested too deeply"):
+        json_schema_text(deep)

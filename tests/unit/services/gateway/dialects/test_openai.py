@@ -8,7 +8,7 @@ import pytest
 from services.gateway.capabilities import Asked
 from services.gateway.dialects.openai import OpenAiCall, parse_chat
 from shared.errors import ParameterInvalid
-from shared.generation import Message
+from shared.generation import Message, Sampling
 
 
 def parsed(**fields: Any) -> OpenAiCall:
@@ -49,7 +49,7 @@ def test_each_part_of_a_message_is_a_message() -> None:
         ({"messages": [{"role": "assistant", "content": None, "tool_calls": [{}]}]}, Asked(tools=True)),
         ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, Asked(unserved=("input_audio",))),
         ({"response_format": {"type": "text"}, "n": 1, "logit_bias": {}}, Asked()),
-        ({"n": 2, "logit_bias": {"5": 1}, "functions": [{}]}, Asked(unserved=("n", "logit_bias", "functions"))),
+        ({"n": 2, "logit_bias": {"5": 1}, "functions": [{}]}, Asked(unserved=("functions",))),
         ({"reasoning_effort": "none"}, Asked()),
         ({"reasoning_effort": "none", "reasoning": {"effort": "high"}}, Asked(thinking=True)),
     ],
@@ -74,6 +74,47 @@ def test_features_are_noted_and_never_dropped(fields: dict[str, Any], asked: Ask
     ],
 )
 def test_what_cannot_be_read_is_refused_in_ollamas_words(fields: dict[str, Any], error: str) -> None:
+    with pytest.raises(ParameterInvalid) as refused:
+        parsed(**fields)
+    assert refused.value.message == error
+
+
+@pytest.mark.parametrize(
+    ("fields", "sampling"),
+    [
+        ({"response_format": {"type": "text"}, "logit_bias": None}, Sampling()),
+        ({"response_format": {"type": "json_object"}}, Sampling(json_schema='{"type":"object"}')),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "null"}}}},
+            Sampling(json_schema='{"type":"null"}'),
+        ),
+        ({"logprobs": True}, Sampling(top_logprobs=0)),
+        ({"logprobs": True, "top_logprobs": 20}, Sampling(top_logprobs=20)),
+        ({"logit_bias": {"5": 100, "07": -0.5}}, Sampling(logit_bias={5: 100.0, 7: -0.5})),
+    ],
+)
+def test_formats_biases_and_log_probabilities_are_passed_on(fields: dict[str, Any], sampling: Sampling) -> None:
+    assert parsed(**fields).sampling == sampling
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema.schema is required"),
+        (
+            {"response_format": {"type": "xml"}},
+            'invalid response_format type: "xml" (must be "text", "json_object" or "json_schema")',
+        ),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs must be between 0 and 20"),
+        ({"logprobs": True, "top_logprobs": -1}, "top_logprobs must be between 0 and 20"),
+        ({"top_logprobs": 1}, "top_logprobs needs logprobs to be true"),
+        ({"logit_bias": {"a": 1}}, 'invalid logit_bias: "a" is not a token id'),
+        ({"logit_bias": {"-1": 1}}, 'invalid logit_bias: "-1" is not a token id'),
+        ({"logit_bias": {"1": 101}}, "invalid logit_bias: values must be numbers from -100 to 100"),
+        ({"logit_bias": {"1": True}}, "invalid logit_bias: values must be numbers from -100 to 100"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(fields: dict[str, Any], error: str) -> None:
     with pytest.raises(ParameterInvalid) as refused:
         parsed(**fields)
     assert refused.value.message == error

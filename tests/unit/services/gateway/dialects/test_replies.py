@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from services.gateway.dialects.ollama_reply import chat_reply, generate_reply
+from services.gateway.dialects.openai_choices import ChoicesReply, Completion
+from services.gateway.dialects.openai_completions_reply import CompletionReply
 from services.gateway.dialects.openai_reply import OpenAiReply, model_list
-from services.gateway.reply import Outcome
+from services.gateway.reply import Answer, Outcome
 from shared.errors import InternalError
 from shared.generation import DoneReason, Usage
 
@@ -18,6 +20,18 @@ OUTCOME = Outcome(
     load_ns=10,
     context=(1, 2),
 )
+
+
+def completion(**changes: Any) -> Completion:
+    fields = {"model": "m", "completion_id": "c-1", "created_unix_s": 5, "include_usage": False, **changes}
+    return Completion(**fields)
+
+
+def chunks_of(stream: bytes) -> list[dict[str, Any]]:
+    """The JSON of an OpenAI stream that has ended."""
+    *frames, done, rest = stream.decode().split("\n\n")
+    assert (done, rest) == ("data: [DONE]", "")
+    return [json.loads(frame.removeprefix("data: ")) for frame in frames]
 
 
 def without_time(line: bytes) -> dict[str, Any]:
@@ -59,11 +73,8 @@ def test_an_error_in_a_stream_is_one_object_with_nothing_else() -> None:
 
 @pytest.mark.parametrize("include_usage", [True, False])
 def test_an_openai_stream_without_text_still_has_its_role_and_its_end(include_usage: bool) -> None:
-    reply = OpenAiReply("m", completion_id="chatcmpl-1", created_unix_s=5, include_usage=include_usage)
-    *frames, rest = reply.end(OUTCOME).decode().split("\n\n")
-    assert rest == ""
-    assert frames.pop() == "data: [DONE]"
-    chunks = [json.loads(frame.removeprefix("data: ")) for frame in frames]
+    reply = OpenAiReply(completion(include_usage=include_usage))
+    chunks = chunks_of(reply.end(OUTCOME))
     assert [chunk["choices"] for chunk in chunks[:2]] == [
         [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}],
         [{"index": 0, "delta": {}, "finish_reason": "length"}],
@@ -72,6 +83,51 @@ def test_an_openai_stream_without_text_still_has_its_role_and_its_end(include_us
         [([], {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4})] if include_usage else []
     )
     assert all("usage" not in chunk for chunk in chunks[:2])
+
+
+def test_the_choices_of_a_stream_have_their_indices_and_one_end() -> None:
+    reply = OpenAiReply(completion(choices_per_prompt=2, include_usage=True))
+    chunks = chunks_of(
+        reply.delta("b", 1) + reply.delta("a", 0) + reply.end(OUTCOME, 1) + reply.delta("A", 0) + reply.end(OUTCOME, 0)
+    )
+    *parts, usage = chunks
+    assert [(part["choices"][0]["index"], part["choices"][0]["delta"]) for part in parts] == [
+        (1, {"role": "assistant", "content": "b"}),
+        (0, {"role": "assistant", "content": "a"}),
+        (1, {}),
+        (0, {"content": "A"}),
+        (0, {}),
+    ]
+    assert usage["usage"] == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+
+
+def test_a_prompt_counts_once_however_many_choices_it_has() -> None:
+    reply = OpenAiReply(completion(prompts_count=2, choices_per_prompt=3))
+    whole = json.loads(reply.whole([Answer(text=str(index), outcome=OUTCOME) for index in range(6)]))
+    assert [(choice["index"], choice["message"]["content"]) for choice in whole["choices"]] == [
+        (index, str(index)) for index in range(6)
+    ]
+    assert whole["usage"] == {"prompt_tokens": 6, "completion_tokens": 6, "total_tokens": 12}
+
+
+def test_an_echo_stands_once_in_front_of_every_choice_of_its_prompt() -> None:
+    reply = CompletionReply(completion(prompts_count=2, choices_per_prompt=2), echoes=["P", "Q"])
+    stream = b"".join([reply.delta("a", 0), reply.delta("b", 0), *(reply.end(OUTCOME, index) for index in range(4))])
+    assert [(chunk["choices"][0]["index"], chunk["choices"][0]["text"]) for chunk in chunks_of(stream)] == [
+        (0, "Pa"), (0, "b"), (0, ""), (1, "P"), (2, "Q"), (3, "Q"),
+    ]  # fmt: skip
+    whole = json.loads(CompletionReply(completion(), echoes=["P"]).whole([Answer(text="a", outcome=OUTCOME)]))
+    assert whole["choices"] == [{"text": "Pa", "index": 0, "logprobs": None, "finish_reason": "length"}]
+    assert (whole["object"], whole["id"]) == ("text_completion", "c-1")
+
+
+@pytest.mark.parametrize("reply", [OpenAiReply(completion()), CompletionReply(completion(), echoes=[])])
+def test_a_stream_of_events_waits_with_a_comment(reply: ChoicesReply) -> None:
+    assert reply.heartbeat() == b": waiting\n\n"
+
+
+def test_a_stream_of_lines_waits_with_an_empty_chunk() -> None:
+    assert without_time(chat_reply("m").heartbeat())["message"] == {"role": "assistant", "content": ""}
 
 
 def test_no_models_are_null_in_openais_list() -> None:

@@ -95,6 +95,8 @@ def test_a_stop_string_ends_the_reply_before_it() -> None:
     outcome = run_one(new_engine(FakeBackend(scores=saying(b"one END two"))), new_sequence(1, "say>", options=options))
     assert outcome.text == "one "
     assert reason_of(outcome) is DoneReason.STOP
+    assert outcome.finished is not None
+    assert outcome.finished.stop_string == "END"
 
 
 def test_text_held_back_for_a_stop_string_is_shown_at_the_end() -> None:

@@ -61,3 +61,10 @@ def test_empty_stop_strings_are_ignored() -> None:
     matcher = StopMatcher(("", ""))
     assert matcher.feed("text") == "text"
     assert not matcher.stopped
+
+
+def test_the_stop_string_that_ended_the_text_is_named() -> None:
+    matcher = StopMatcher(("late", "early"))
+    assert matcher.matched == ""
+    matcher.feed("x early late")
+    assert matcher.matched == "early"

@@ -124,6 +124,16 @@ async def test_a_model_with_adapters_is_another_one_over_the_same_file(harness: 
     assert [[Path(path).name[-1] for path in params.adapters] for params in opened] == [[], ["c"]]
 
 
+async def test_a_model_that_embeds_is_opened_for_it_and_takes_more_texts_in_a_pass_than_it_has_slots(
+    harness: Harness,
+) -> None:
+    await harness.residency.load(structs.replace(harness.entry("a"), capabilities=("embedding",)))
+    await harness.load("b")
+    opened = [command.params for runner in harness.runners for command in runner.told if isinstance(command, Open)]
+    assert [(params.embeddings, params.n_seq_max) for params in opened] == [(True, 64), (False, 2)]
+    assert harness.ready[0].slots_count == 2
+
+
 async def test_a_loading_model_is_shown_as_loading(harness: Harness) -> None:
     harness.may_open.clear()
     loading = asyncio.create_task(harness.load("a"))

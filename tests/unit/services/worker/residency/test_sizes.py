@@ -43,8 +43,26 @@ def test_the_largest_fitting_context_fits_and_one_more_token_does_not(memory_byt
     )
 
 
-def test_no_context_fits_where_the_weights_do_not() -> None:
-    assert context_tokens_fitting(ENTRY, slots_count=4, memory_bytes=1_000_000) == 0
+EMBEDDER = msgspec.structs.replace(ENTRY, capabilities=("embedding",), embedding_length=384)
+
+
+def test_a_model_that_embeds_takes_one_context_and_attention_between_all_its_tokens() -> None:
+    own_bytes = 100 * 1000 + 100 * 100 * 4 * 6
+    assert model_bytes(EMBEDDER, context_tokens=100, slots_count=4) == 1_000_000 + own_bytes + COMPUTE_BYTES
+
+
+@pytest.mark.parametrize("room_bytes", [0, 1023, 1024, 5_000_000, 1 << 40])
+def test_the_largest_fitting_context_of_a_model_that_embeds_fits_and_one_more_token_does_not(room_bytes: int) -> None:
+    memory_bytes = COMPUTE_BYTES + EMBEDDER.weights_bytes + room_bytes
+    tokens = context_tokens_fitting(EMBEDDER, slots_count=4, memory_bytes=memory_bytes)
+    assert model_bytes(EMBEDDER, context_tokens=tokens, slots_count=4) <= memory_bytes
+    too_much = model_bytes(EMBEDDER, context_tokens=tokens + 1, slots_count=4) > memory_bytes
+    assert tokens == EMBEDDER.context_length or too_much
+
+
+@pytest.mark.parametrize("entry", [ENTRY, EMBEDDER])
+def test_no_context_fits_where_the_weights_do_not(entry: ModelEntry) -> None:
+    assert context_tokens_fitting(entry, slots_count=4, memory_bytes=1_000_000) == 0
 
 
 def test_a_model_without_attention_is_limited_by_its_training_only() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.worker.engine.sequence import NewSequence, SequenceFailed, SequenceFinished, TokensOut
+from services.worker.engine.inputs import NewEmbedding
+from services.worker.engine.sequence import NewSequence, SequenceFailed, SequenceFinished, TokensOut, VectorsOut
 from services.worker.llama.params import LlamaParams
 from services.worker.runner.messages import (
     LENGTH,
@@ -30,6 +31,7 @@ COMMANDS: list[Command] = [
     ),
     NewSequence(sequence_id=2**40, prompt="🐎\0", context=(1, 2), shared_prefix="🐎", tenant="ann",
                 options=Options(stop=("a", "b"), temperature=0.1, seed=-1)),
+    NewEmbedding(sequence_id=1, inputs=("", "🐎", (), (1, 2)), truncate=False, options=Options(num_ctx=9)),
     Cancel(7),
     SetThreads(2),
 ]  # fmt: skip
@@ -38,6 +40,7 @@ REPORTS: list[Report] = [
     OpenFailed(ERROR),
     StepDone(
         events=[
+            VectorsOut(4, (b"\0\xff\n", b""), 1),
             TokensOut(1, "text", (5, 6)),
             TokensOut(1, "", ()),
             SequenceFinished(1, DoneReason.STOP, Usage(prompt_tokens=3, decode_ns=10**12), (1, 2)),

@@ -1,0 +1,62 @@
+"""The official Anthropic client against the whole cluster and a real model."""
+
+from collections.abc import AsyncIterator
+
+import anthropic
+import pytest
+from anthropic.types import Message, MessageParam
+
+from harness.cluster import CONTEXT_TOKENS, MODEL, Cluster
+
+ASKED: list[MessageParam] = [{"role": "user", "content": "Why is the sky blue?"}]
+GREEDY = {"temperature": 0}
+
+
+@pytest.fixture
+async def client(cluster: Cluster) -> AsyncIterator[anthropic.AsyncAnthropic]:
+    async with anthropic.AsyncAnthropic(base_url=cluster.url, api_key="unused") as made:
+        yield made
+
+
+def text_of(message: Message) -> str:
+    (block,) = message.content
+    assert block.type == "text"
+    return block.text
+
+
+async def test_a_stream_says_what_the_whole_message_says_and_counts_alike(client: anthropic.AsyncAnthropic) -> None:
+    whole = await client.messages.create(model=MODEL, max_tokens=24, messages=ASKED, extra_body=GREEDY)
+    async with client.messages.stream(model=MODEL, max_tokens=24, messages=ASKED, extra_body=GREEDY) as stream:
+        streamed = await stream.get_final_message()
+    assert text_of(streamed) == text_of(whole) != ""
+    assert streamed.usage.output_tokens == whole.usage.output_tokens == 24
+    assert streamed.usage.input_tokens == whole.usage.input_tokens
+    assert (streamed.stop_reason, whole.stop_reason) == ("max_tokens", "max_tokens")
+
+
+async def test_a_stop_sequence_ends_the_message_and_is_named(client: anthropic.AsyncAnthropic) -> None:
+    whole = await client.messages.create(model=MODEL, max_tokens=24, messages=ASKED, extra_body=GREEDY)
+    word = text_of(whole).split()[3]
+    cut = await client.messages.create(
+        model=MODEL, max_tokens=24, messages=ASKED, stop_sequences=["never said", word], extra_body=GREEDY
+    )
+    assert (cut.stop_reason, cut.stop_sequence) == ("stop_sequence", word)
+    assert text_of(cut) == text_of(whole)[: text_of(whole).index(word)]
+
+
+async def test_tokens_are_counted_as_the_model_reads_them(client: anthropic.AsyncAnthropic) -> None:
+    count = await client.messages.count_tokens(model=MODEL, system="Be brief.", messages=ASKED)
+    message = await client.messages.create(
+        model=MODEL, max_tokens=1, system="Be brief.", messages=ASKED, extra_body=GREEDY
+    )
+    assert count.input_tokens == message.usage.input_tokens
+
+
+async def test_a_conversation_longer_than_the_context_is_counted_whole(client: anthropic.AsyncAnthropic) -> None:
+    said: list[MessageParam] = [{"role": "user", "content": "word " * CONTEXT_TOKENS}]
+    twice: list[MessageParam] = [*said, {"role": "assistant", "content": "Yes."}, *said]
+    count, double = [
+        (await client.messages.count_tokens(model=MODEL, messages=messages)).input_tokens for messages in (said, twice)
+    ]
+    assert count > CONTEXT_TOKENS
+    assert double > 2 * CONTEXT_TOKENS

@@ -1,0 +1,40 @@
+"""Log-probabilities in the dialects' JSON, whole and in chunks."""
+
+import json
+
+from services.gateway.dialects.ollama_reply import chat_reply, generate_reply
+from services.gateway.dialects.openai_choices import Completion
+from services.gateway.dialects.openai_reply import OpenAiReply
+from services.gateway.reply import Answer, Outcome
+from shared.generation import DoneReason, TokenLogprob, Usage
+
+TOKENS = (
+    TokenLogprob(b"Hi", -0.5, (TokenLogprob(b"Hi", -0.5), TokenLogprob(b"No", -1.5))),
+    TokenLogprob(b"\xc3", -0.25),
+)
+OUTCOME = Outcome(reason=DoneReason.STOP, usage=Usage(), total_ns=1, load_ns=1)
+HI = {"token": "Hi", "logprob": -0.5, "bytes": [72, 105]}
+NO = {"token": "No", "logprob": -1.5, "bytes": [78, 111]}
+HALF = {"token": "\ufffd", "logprob": -0.25, "bytes": [195]}
+
+
+def test_ollamas_chunks_and_whole_replies_tell_them_beside_the_text() -> None:
+    expected = [{**HI, "top_logprobs": [HI, NO]}, HALF]
+    for reply in (generate_reply("m"), chat_reply("m")):
+        assert json.loads(reply.delta("Hi", 0, TOKENS))["logprobs"] == expected
+        assert json.loads(reply.whole([Answer(text="Hi", outcome=OUTCOME, logprobs=TOKENS)]))["logprobs"] == expected
+        assert "logprobs" not in json.loads(reply.delta("Hi"))
+        assert "logprobs" not in json.loads(reply.whole([Answer(text="Hi", outcome=OUTCOME)]))
+
+
+def test_openais_choices_always_have_the_list_of_likeliest_tokens() -> None:
+    completion = Completion(model="m", completion_id="c", created_unix_s=1, include_usage=False)
+    expected = {"content": [{**HI, "top_logprobs": [HI, NO]}, {**HALF, "top_logprobs": []}]}
+    reply = OpenAiReply(completion)
+    for frame in (reply.delta("Hi", 0, TOKENS), reply.delta("Hi", 0, TOKENS)):
+        (choice,) = json.loads(frame.removeprefix(b"data: "))["choices"]
+        assert choice["logprobs"] == expected
+        assert choice["delta"]["content"] == "Hi"
+    whole = json.loads(reply.whole([Answer(text="Hi", outcome=OUTCOME, logprobs=TOKENS)]))
+    assert whole["choices"][0]["logprobs"] == expected
+    assert b"logprobs" not in reply.delta("Hi")
