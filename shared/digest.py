@@ -46,7 +46,7 @@ class HashingCopy:
     def fork(self) -> "HashingCopy":
         """One that goes on from here by itself."""
         other = HashingCopy()
-        other._hash = self._hash.copy()  # noqa: SLF001 - its own class
+        other._hash = self._hash.copy()
         other.size_bytes = self.size_bytes
         return other
 

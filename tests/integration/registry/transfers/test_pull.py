@@ -43,9 +43,7 @@ def statuses(events: list[dict[str, object]]) -> list[object]:
 
 def stored(models_dir: Path) -> dict[Digest, bytes]:
     """Every file in the blobs folder by the digest its name claims."""
-    return {
-        Digest(path.name.replace("-", ":", 1)): path.read_bytes() for path in (models_dir / "blobs").iterdir()
-    }
+    return {Digest(path.name.replace("-", ":", 1)): path.read_bytes() for path in (models_dir / "blobs").iterdir()}
 
 
 async def test_a_model_is_pulled_with_ollamas_events_in_ollamas_order(
@@ -184,7 +182,7 @@ async def test_a_wrong_blob_is_fetched_again_and_in_the_end_not_published(
 async def test_a_blob_that_is_right_the_second_time_is_published(
     pulling_url: str, host: str, source: ModelSource, models_dir: Path
 ) -> None:
-    """What an earlier download left may be wrong: after a power cut the states may claim what never reached the disk."""
+    """What an earlier download left may be wrong: a power cut can take data that the states claim."""
     source.add("team/tiny:v1", LAYERS)
     paths = StorePaths(models_dir)
     paths.partial(digest_of(WEIGHTS)).write_bytes(bytes(len(WEIGHTS)))
