@@ -9,6 +9,7 @@ import msgspec
 from arq import ArqRedis
 from arq.jobs import Job
 from arq.worker import Worker as ArqWorker
+from redis.exceptions import RedisError
 
 from shared import keys, redis_client
 from shared.digest import Digest
@@ -36,7 +37,8 @@ async def serve(worker: ArqWorker) -> None:
     try:
         await worker.async_run()
     finally:
-        with warnings.catch_warnings():
+        # Without Redis closing fails too, and that must not take the place of a cancellation on its way.
+        with warnings.catch_warnings(), contextlib.suppress(RedisError, OSError):
             # arq closes its pool by a name that redis-py has given up.
             warnings.simplefilter("ignore", DeprecationWarning)
             await worker.close()
