@@ -22,7 +22,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--users", type=_numbers, default=[1, 4, 8], help="levels, such as 1,4,8")
-    parser.add_argument("--rounds", type=int, default=5, help="turns each server gets at each level")
+    parser.add_argument("--rounds", type=int, default=8, help="turns each server gets at each level")
     parser.add_argument("--answers", type=int, default=2, help="answers each user gets in a turn")
     parser.add_argument("--tokens", type=int, default=96, help="longest answer")
     parser.add_argument("--context", type=int, default=2048, help="tokens of a slot")

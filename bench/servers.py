@@ -73,7 +73,7 @@ def corral_environ(environ: Mapping[str, str], shape: Shape, *, home: Path, port
 @contextlib.asynccontextmanager
 async def running_corral(session: aiohttp.ClientSession, shape: Shape, home: Path) -> AsyncIterator[Server]:
     """A cluster of one worker, its data in `home`, with the bundled model in its store."""
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "corral", "up", "--no-prompt"]
     environ = corral_environ(os.environ, shape, home=home, port=port)
@@ -82,7 +82,7 @@ async def running_corral(session: aiohttp.ClientSession, shape: Shape, home: Pat
         async with session.get(f"{url}/api/tags") as response:
             return response.status == 200 and CORRAL_MODEL in await response.text()
 
-    async with _running(command, environ, home / "corral-up.log", is_ready) as pid:
+    async with running(command, environ, home / "corral-up.log", is_ready) as pid:
         yield Server(name=CORRAL, url=url, model=CORRAL_MODEL, pid=pid)
 
 
@@ -90,7 +90,7 @@ async def running_corral(session: aiohttp.ClientSession, shape: Shape, home: Pat
 async def running_peer(
     session: aiohttp.ClientSession, name: str, binary: Path, flags: Sequence[str], weights: Path, logs: Path
 ) -> AsyncIterator[Server]:
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [str(binary), "--model", str(weights), "--host", "127.0.0.1", "--port", str(port), *flags]
 
@@ -99,7 +99,7 @@ async def running_peer(
             return response.status == 200
 
     log = logs / f"{name.replace(' ', '-')}.log"
-    async with _running(command, dict(os.environ), log, is_ready) as pid:
+    async with running(command, dict(os.environ), log, is_ready) as pid:
         yield Server(name=name, url=url, model="default", pid=pid)
 
 
@@ -134,7 +134,7 @@ def _tree(pid: int) -> list[psutil.Process]:
 
 
 @contextlib.asynccontextmanager
-async def _running(
+async def running(
     command: Sequence[str], environ: Mapping[str, str], log: Path, is_ready: Callable[[], Awaitable[bool]]
 ) -> AsyncIterator[int]:
     with log.open("wb") as output:
@@ -184,7 +184,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
             child.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

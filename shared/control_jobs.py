@@ -1,15 +1,17 @@
 """Names and payloads of the control jobs that arq carries: what is long, retryable and outlives its caller."""
 
+import contextlib
 import warnings
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import msgspec
 from arq import ArqRedis
-from arq.connections import RedisSettings, create_pool
 from arq.jobs import Job
 from arq.worker import Worker as ArqWorker
+from redis.exceptions import RedisError
 
-from shared import keys
+from shared import keys, redis_client
 from shared.digest import Digest
 
 LOAD: Final = "load"
@@ -19,17 +21,24 @@ serialize = msgspec.msgpack.encode
 deserialize = msgspec.msgpack.decode
 
 
-async def connect(redis_url: str) -> ArqRedis:
-    """A pool for enqueuing; arq's pickle is replaced by msgpack, so a payload can never run code."""
-    return await create_pool(RedisSettings.from_dsn(redis_url), job_serializer=serialize, job_deserializer=deserialize)
+@contextlib.asynccontextmanager
+async def connected(redis_url: str) -> AsyncIterator[ArqRedis]:
+    """arq's client for the length of the block; its pickle is replaced by msgpack, so a payload can never run code."""
+    pool = redis_client.connect(redis_url).connection_pool
+    client = ArqRedis(pool, job_serializer=serialize, job_deserializer=deserialize)
+    try:
+        yield client
+    finally:
+        await client.aclose(close_connection_pool=True)
 
 
 async def serve(worker: ArqWorker) -> None:
-    """Run an arq worker until cancelled or until Redis is lost, and leave no connection of it behind."""
+    """Run an arq worker until cancelled or until Redis is lost, and end its jobs."""
     try:
         await worker.async_run()
     finally:
-        with warnings.catch_warnings():
+        # Without Redis closing fails too, and that must not take the place of a cancellation on its way.
+        with warnings.catch_warnings(), contextlib.suppress(RedisError, OSError):
             # arq closes its pool by a name that redis-py has given up.
             warnings.simplefilter("ignore", DeprecationWarning)
             await worker.close()

@@ -23,8 +23,8 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ChatPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="chat"):
-    """Messages for a chat template: the Go text `template` of the request, else `model_template` of the model or the
-    model file's own, whichever `shared/capabilities.py` chooses by the model's families, renderer and parser.
+    """Messages for a chat template: the Go text `template` of the request, else `model_template` of the model, else the
+    model file's own.
 
     The first `model_messages_count` messages come from the model itself (its SYSTEM and MESSAGE instructions), so
     their cached prefix may be shared between tenants.
@@ -35,9 +35,6 @@ class ChatPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="chat"):
     model_messages_count: int = 0
     template: str | None = None
     model_template: str | None = None
-    families: tuple[str, ...] = ()
-    renderer: str = ""
-    parser: str = ""
     context: tuple[int, ...] = ()
 
 

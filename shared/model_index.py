@@ -30,6 +30,7 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
     `digest` is the bare hex of the manifest's bytes. `weights` identifies what is resident: names that share it share
     a runner. It is the digest of the weights' blob, or of the weights and the adapters together (`resident_weights`);
     `weights_bytes` counts both. `kv_bytes_per_token` is the size of one token's keys and values at 16 bits.
+    `template` is the model's own Go template where Ollama's rules choose it; None leaves it to the weights' file.
     `projector` is the blob that turns images or sound into the model's own embeddings.
     """
 
@@ -51,7 +52,6 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
     base_weights: Digest | None = None
     adapters: tuple[Digest, ...] = ()
     projector: Digest | None = None
-    renderer: str = ""
     parser: str = ""
 
     @property

@@ -80,8 +80,7 @@ async def gateway(settings: Settings) -> AsyncIterator[web.Application]:
         stack.push_async_callback(redis.aclose)
         async with redis_guard(settings.redis_wait_s):
             _check(settings, keys_count=await KeyStore(redis, SystemClock()).count())
-        arq_pool = await control_jobs.connect(settings.redis_url)
-        stack.push_async_callback(arq_pool.aclose)
+        arq_pool = await stack.enter_async_context(control_jobs.connected(settings.redis_url))
         session = await stack.enter_async_context(_registry_session())
         parts = _wired(settings, redis, arq_pool)
         # Workers take no job of a gateway without a lease, so it comes before the first request.

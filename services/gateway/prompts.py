@@ -7,8 +7,6 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
 from services.gateway.dialects.ollama import GenerateCall
 from shared.generation import ChatPrompt, EmbedPrompt, LoadOnly, Message, Prompt, RawPrompt
 from shared.model_index import ModelEntry
@@ -25,11 +23,12 @@ def prompt_of_generate(call: GenerateCall, entry: ModelEntry) -> Prompt:
     system = call.system or entry.system
     stored = () if call.context else entry.messages
     head = (Message("system", system),) if system else ()
-    return msgspec.structs.replace(
-        _prompt_for(entry, (*head, *stored, Message("user", call.prompt))),
+    return ChatPrompt(
+        messages=(*head, *stored, Message("user", call.prompt)),
         # A request's own system message in front leaves nothing that all requests begin with.
         model_messages_count=0 if call.system else len(head) + len(stored),
         template=call.template or None,
+        model_template=entry.template,
         context=call.context,
     )
 
@@ -53,18 +52,7 @@ def prompt_of_chat(messages: Sequence[Message], entry: ModelEntry) -> Prompt:
     head = (Message("system", entry.system),) if entry.system and messages[0].role != "system" else ()
     own = (*head, *entry.messages)
     asked = _without_old_thoughts(messages) if _thinks_in_content(entry) else tuple(messages)
-    return msgspec.structs.replace(_prompt_for(entry, (*own, *asked)), model_messages_count=len(own))
-
-
-def _prompt_for(entry: ModelEntry, messages: tuple[Message, ...]) -> ChatPrompt:
-    """The messages, with what a worker must know of the model to choose their template."""
-    return ChatPrompt(
-        messages=messages,
-        model_template=entry.template,
-        families=tuple(dict.fromkeys((entry.details.family, *(entry.details.families or ())))),
-        renderer=entry.renderer,
-        parser=entry.parser,
-    )
+    return ChatPrompt(messages=(*own, *asked), model_messages_count=len(own), model_template=entry.template)
 
 
 def prompt_tokens_estimate(prompt: Prompt) -> int:

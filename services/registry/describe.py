@@ -91,13 +91,12 @@ def index_entry(known: Known, content: ModelContent) -> ModelEntry | None:
         embedding_length=facts.embedding_length,
         kv_bytes_per_token=facts.kv_bytes_per_token,
         system=content.system,
-        template=content.template,
+        template=None if template_choice(known.traits) is TemplateChoice.JINJA else content.template,
         messages=content.messages,
         params=merged(content.params),
         base_weights=weights.digest if adapters else None,
         adapters=tuple(layer.digest for layer in adapters),
         projector=projector.digest if projector else None,
-        renderer=known.config.renderer,
         parser=known.config.parser,
     )
 

@@ -79,19 +79,19 @@ class StorePaths:
 
     def tags(self, repository: ModelName) -> list[tuple[ModelName, Path]]:
         """The manifests of one repository in exactly this spelling, in order of their tags."""
-        files = self.manifest_files(f"{repository.host}/{repository.namespace}/{repository.model}/*")
-        return [(name, path) for name, path in files if name is not None]
+        named = (self._named(path) for path in _files(self.manifest(repository).parent, depth=0))
+        return [(name, path) for name, path in named if name is not None]
 
-    def manifest_files(self, pattern: str = "*/*/*/*") -> Iterator[tuple[ModelName | None, Path]]:
+    def manifest_files(self) -> Iterator[tuple[ModelName | None, Path]]:
         """Every file where a manifest may lie; None for a path that is no valid name. Hidden files are no manifests."""
-        for path in sorted(self._manifests.glob(pattern)):
-            if path.name.startswith(".") or not path.is_file():
-                continue
-            host, namespace, model, tag = path.relative_to(self._manifests).parts
-            try:
-                yield parse_model_name(f"{host}/{namespace}/{model}:{tag}"), path
-            except ModelNameInvalid:
-                yield None, path
+        return map(self._named, _files(self._manifests, depth=3))
+
+    def _named(self, path: Path) -> tuple[ModelName | None, Path]:
+        host, namespace, model, tag = path.relative_to(self._manifests).parts
+        try:
+            return parse_model_name(f"{host}/{namespace}/{model}:{tag}"), path
+        except ModelNameInvalid:
+            return None, path
 
     def remove_manifest(self, name: ModelName) -> None:
         """Remove the file, and the folders that have become empty.
@@ -114,3 +114,18 @@ class StorePaths:
         for path in old_names:
             path.rename(self.blob(parse_digest(path.name)))
         return len(old_names)
+
+
+def _files(folder: Path, *, depth: int) -> Iterator[Path]:
+    """The files so many folders deeper, in order, without hidden ones. What vanishes meanwhile is left out."""
+    try:
+        children = sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for child in children:
+        if child.name.startswith("."):
+            continue
+        if depth:
+            yield from _files(child, depth=depth - 1)
+        elif child.is_file():
+            yield child

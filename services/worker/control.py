@@ -4,6 +4,7 @@ import asyncio
 from typing import Any, Final
 
 import structlog
+from arq import ArqRedis
 from arq.worker import Function, func
 from arq.worker import Worker as ArqWorker
 from redis.exceptions import RedisError
@@ -55,8 +56,11 @@ class Control:
                 await asyncio.sleep(RETRY_S)
 
     async def _serve(self) -> None:
-        pool = await control_jobs.connect(self._redis_url)
-        worker = ArqWorker(
+        async with control_jobs.connected(self._redis_url) as client:
+            await control_jobs.serve(self._arq_worker(client))
+
+    def _arq_worker(self, client: ArqRedis) -> ArqWorker:
+        return ArqWorker(
             functions=[
                 _function(self._load, name=control_jobs.LOAD, keep_result=0, timeout=self._job_timeout_s),
                 _function(
@@ -64,14 +68,13 @@ class Control:
                 ),
             ],
             queue_name=keys.worker_jobs(self._worker_id),
-            redis_pool=pool,
+            redis_pool=client,
             handle_signals=False,
             poll_delay=POLL_S,
             job_serializer=control_jobs.serialize,
             job_deserializer=control_jobs.deserialize,
             log_results=False,
         )
-        await control_jobs.serve(worker)
 
     async def _load(self, _context: dict[str, Any], model: str, weights: str) -> None:
         try:

@@ -84,18 +84,17 @@ class GatewayDesk:
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator["GatewayDesk"]:
         (self.models_dir / "blobs").mkdir(parents=True)
-        self._pool = await control_jobs.connect(self._redis_url)
-        await self.announce()
-        self._beating = asyncio.create_task(self._beat())
-        following = asyncio.create_task(self._follow())
-        await self._following.wait()
-        try:
-            yield self
-        finally:
-            self._beating.cancel()
-            following.cancel()
-            await asyncio.wait([self._beating, following])
-            await self._pool.aclose()
+        async with control_jobs.connected(self._redis_url) as self._pool:
+            await self.announce()
+            self._beating = asyncio.create_task(self._beat())
+            following = asyncio.create_task(self._follow())
+            await self._following.wait()
+            try:
+                yield self
+            finally:
+                self._beating.cancel()
+                following.cancel()
+                await asyncio.wait([self._beating, following])
 
     async def announce(self) -> None:
         await self._gateways.announce(GATEWAY, GatewayState(open_requests=0))

@@ -193,19 +193,18 @@ class ScriptedWorker:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["ScriptedWorker"]:
         await self.announce()
-        pool = await control_jobs.connect(self._redis_url)
-        loops = [self._heartbeat(), self._listen_for_cancels(), self._control(pool)]
-        if self._takes_jobs:
-            loops.append(self._take())
-        tasks = [asyncio.create_task(loop) for loop in loops]
-        try:
-            yield self
-        finally:
-            tasks += self._plays.values()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await pool.aclose()
+        async with control_jobs.connected(self._redis_url) as pool:
+            loops = [self._heartbeat(), self._listen_for_cancels(), self._control(pool)]
+            if self._takes_jobs:
+                loops.append(self._take())
+            tasks = [asyncio.create_task(loop) for loop in loops]
+            try:
+                yield self
+            finally:
+                tasks += self._plays.values()
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     async def announce(self) -> None:
         models = (self._model,) if self.is_resident else ()

@@ -10,6 +10,7 @@ from harness.debian import debian_binary
 
 CONFIG = """
 daemon off;
+master_process off;
 pid {run}/pid;
 error_log stderr error;
 events {{ worker_connections 256; }}

@@ -23,7 +23,7 @@ from services.registry.quota import Room
 from services.registry.transfers.block_writer import BlockWriter
 from services.registry.transfers.partial_files import PartialFile
 from services.registry.transfers.prefix_hash import PrefixHash
-from services.registry.transfers.retries import Patience
+from services.registry.transfers.retries import Patience, retried
 from shared.digest import Digest
 from shared.errors import CorralError, DownloadCorrupt, StoreFull, UpstreamFailed
 
@@ -31,6 +31,9 @@ log = structlog.get_logger("corral.registry")
 
 CONTENTS_MAX: Final = 3
 """How often a blob is fetched as a whole before its registry is blamed for a wrong digest."""
+
+SYNC_BYTES: Final = 128 << 20
+"""What has arrived goes to the disk in steps of this size while more arrives: publishing then waits for little."""
 
 DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -70,12 +73,14 @@ class BlobDownloads:
             if self._blobs.size_bytes(digest) == size_bytes:
                 tell(size_bytes)
                 return
-            file = await on_thread(
-                lambda: PartialFile(self._paths, digest, size_bytes, part_bytes=self._limits.part_bytes)
-            )
-            with file:
+            # A process that is stopping may still hold the file for a moment.
+            with await retried(lambda: self._take(digest, size_bytes)) as file:
+                await on_thread(file.prepare, self._limits.part_bytes)
                 await self._fill(file, source, digest, room, tell)
                 await on_thread(file.publish)
+
+    async def _take(self, digest: Digest, size_bytes: int) -> PartialFile:
+        return PartialFile(self._paths, digest, size_bytes)
 
     async def _fill(
         self, file: PartialFile, source: Source, digest: Digest, room: Room, tell: Callable[[int], None]
@@ -104,6 +109,8 @@ class _Content:
         self._room = room
         self._tell = tell
         self._hash = PrefixHash(file)
+        self._unsynced_bytes = 0
+        self._sync_due = asyncio.Event()
         self._waiting = deque(index for index, part in enumerate(file.parts) if not part.is_complete)
 
     async def receive(self, ranges_count: int) -> Digest:
@@ -111,13 +118,22 @@ class _Content:
         self._tell(self._file.completed_bytes)
         try:
             async with asyncio.TaskGroup() as group:
-                digest = group.create_task(self._hash.run())
+                hashing = group.create_task(self._hash.run())
+                syncing = group.create_task(self._sync_behind())
                 for _ in range(min(ranges_count, len(self._waiting))):
                     group.create_task(self._fetch_parts())
+                digest = await hashing
+                syncing.cancel()
         except* CorralError as errors:
             # They fail together and for one reason; the first says it.
             raise _first(errors) from None
-        return digest.result()
+        return digest
+
+    async def _sync_behind(self) -> None:
+        while True:
+            await self._sync_due.wait()
+            self._sync_due.clear()
+            await on_thread(self._file.sync)
 
     async def _fetch_parts(self) -> None:
         while self._waiting:
@@ -155,6 +171,10 @@ class _Content:
         metrics.TRANSFER_BYTES.labels(direction="received").inc(size_bytes)
         self._tell(self._file.completed_bytes)
         self._hash.grown()
+        self._unsynced_bytes += size_bytes
+        if self._unsynced_bytes >= SYNC_BYTES:
+            self._unsynced_bytes = 0
+            self._sync_due.set()
 
 
 def _first(errors: BaseExceptionGroup[CorralError]) -> CorralError:

@@ -106,13 +106,16 @@ class Jobs:
                 await asyncio.sleep(RETRY_S)
 
     async def _serve(self) -> None:
-        pool = await control_jobs.connect(self._redis_url)
-        await _reclaim(pool)
-        worker = ArqWorker(
+        async with control_jobs.connected(self._redis_url) as client:
+            await _reclaim(client)
+            await control_jobs.serve(self._arq_worker(client))
+
+    def _arq_worker(self, client: ArqRedis) -> ArqWorker:
+        return ArqWorker(
             functions=[_function(self._transfer, name=TRANSFER)],
             cron_jobs=[self._daily()] if self._update_at else [],
             queue_name=keys.REGISTRY_JOBS,
-            redis_pool=pool,
+            redis_pool=client,
             max_jobs=TRANSFERS_MAX + 1,
             handle_signals=False,
             poll_delay=POLL_S,
@@ -120,7 +123,6 @@ class Jobs:
             job_deserializer=control_jobs.deserialize,
             log_results=False,
         )
-        await control_jobs.serve(worker)
 
     async def _transfer(self, _context: dict[str, Any], kind: str, model: str, insecure: bool) -> None:
         await self._transfers.resume(TransferKind(kind), parse_model_name(model), insecure=insecure)

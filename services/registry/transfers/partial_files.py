@@ -57,19 +57,18 @@ class PartialFile:
     """One download's file, this process's alone while it is open. Parts may be written from several threads, one
     thread to a part."""
 
-    def __init__(self, paths: StorePaths, digest: Digest, size_bytes: int, *, part_bytes: int) -> None:
-        """Go on where an earlier download of the blob stopped, or begin one.
+    def __init__(self, paths: StorePaths, digest: Digest, size_bytes: int) -> None:
+        """Take the file, which is made if there is none. Nothing else is done before `prepare`.
 
         Raises: UpstreamFailed when another process is at it.
         """
         self.size_bytes = size_bytes
         self._paths = paths
         self._digest = digest
+        self._parts: list[Part] = []
         self._descriptor = os.open(paths.partial(digest), os.O_RDWR | os.O_CREAT, 0o644)
         try:
             self._lock()
-            self._parts = list(adopt(read_states(paths, digest, size_bytes), size_bytes, part_bytes))
-            self._prepare()
         except BaseException:
             self.close()
             raise
@@ -83,8 +82,12 @@ class PartialFile:
         if not is_current:  # or it became the blob after it was opened
             raise UpstreamFailed(f"another process is downloading {self._digest}")
 
-    def _prepare(self) -> None:
-        """Make the files agree with the plan; the data file gets its length last, for that makes the states count."""
+    def prepare(self, part_bytes: int) -> None:
+        """Go on where an earlier download of the blob stopped, or begin one with parts of that size.
+
+        The data file gets its length last, for that makes the states count.
+        """
+        self._parts = list(adopt(read_states(self._paths, self._digest, self.size_bytes), self.size_bytes, part_bytes))
         planned = {self._paths.part_state(self._digest, part.number) for part in self._parts}
         for stale in set(self._paths.part_states(self._digest)) - planned:
             stale.unlink()
@@ -128,6 +131,10 @@ class PartialFile:
     def read_into(self, buffer: memoryview, position: int) -> int:
         """Fill the buffer from that position on; returns how many bytes there were."""
         return os.preadv(self._descriptor, [buffer], position)
+
+    def sync(self) -> None:
+        """Return when what was written before is on the disk."""
+        os.fdatasync(self._descriptor)
 
     def discard(self) -> None:
         """Throw the content away: it is not what it should be."""

@@ -13,6 +13,9 @@ import msgspec
 PARTS_MAX: Final = 256
 """Every part has a file for its state, so a large blob gets larger parts instead of more."""
 
+NUMBERS_MAX: Final = 10**6
+"""Nobody numbers parts as high; the number becomes part of a file's name."""
+
 STATE_BYTES: Final = 128
 """A state file's length: numbers that shrink leave no rest of the longer ones behind."""
 
@@ -66,11 +69,13 @@ def adopt(found: Iterable[Part], size_bytes: int, part_bytes: int) -> tuple[Part
     number = max((part.number for part in parts), default=-1) + 1
     whole: list[Part] = []
     position = 0
-    for part in parts:
-        whole += divide(position, part.offset, wanted_bytes, first_number=number + len(whole))
-        whole.append(part)
-        position = part.end
-    whole += divide(position, size_bytes, wanted_bytes, first_number=number + len(whole))
+    for start, end, part in [*((part.offset, part.end, part) for part in parts), (size_bytes, size_bytes, None)]:
+        added = divide(position, start, wanted_bytes, first_number=number)
+        whole += added
+        number += len(added)
+        position = end
+        if part is not None:
+            whole.append(part)
     return tuple(whole)
 
 
@@ -78,7 +83,8 @@ def _agree(parts: Sequence[Part], size_bytes: int) -> bool:
     """Whether parts sorted by offset lie beside each other within the blob, under different numbers."""
     position = 0
     for part in parts:
-        if part.number < 0 or part.offset < position or part.size <= 0 or not 0 <= part.completed <= part.size:
+        is_sound = part.size > 0 and 0 <= part.completed <= part.size and 0 <= part.number < NUMBERS_MAX
+        if not is_sound or part.offset < position:
             return False
         position = part.end
     return position <= size_bytes and len({part.number for part in parts}) == len(parts)

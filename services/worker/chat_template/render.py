@@ -9,7 +9,6 @@ import msgspec
 
 from services.worker.chat_template.jinja import render_jinja
 from services.worker.chat_template.ollama_template import DEFAULT_TEMPLATE, render_ollama_template
-from shared.capabilities import ModelTraits, TemplateChoice, template_choice
 from shared.errors import ParameterInvalid, TemplateFailed
 from shared.generation import ChatPrompt, Message
 
@@ -20,29 +19,15 @@ _PROBES: Final = ("a", "b")
 def render(prompt: ChatPrompt, *, jinja_source: str | None, bos_token: str, eos_token: str) -> str:
     """The prompt's messages as the model expects them, ending where its answer begins.
 
-    The request's own Go template comes first, then the one that is chosen of the model's (its TEMPLATE) and the model
-    file's; a model with none gets the bare text, as from Ollama's default template `{{ .Prompt }}`.
+    The request's own Go template comes first, then the model's, then the Jinja template of the model's file; a model
+    with none gets the bare text, as from Ollama's default template `{{ .Prompt }}`.
     Raises: TemplateFailed when the template is broken or does too much, ParameterInvalid when a Jinja template is
         broken or refuses the conversation.
     """
-    if prompt.template is not None:
-        return render_ollama_template(prompt.template, prompt.messages)
-    if jinja_source is not None and _choice(prompt, jinja_source) is TemplateChoice.JINJA:
+    go_template = prompt.model_template if prompt.template is None else prompt.template
+    if go_template is None and jinja_source is not None:
         return render_jinja(jinja_source, prompt.messages, bos_token=bos_token, eos_token=eos_token)
-    go_template = DEFAULT_TEMPLATE if prompt.model_template is None else prompt.model_template
-    return render_ollama_template(go_template, prompt.messages)
-
-
-def _choice(prompt: ChatPrompt, jinja_source: str) -> TemplateChoice:
-    return template_choice(
-        ModelTraits(
-            template=prompt.model_template,
-            jinja=jinja_source,
-            families=prompt.families,
-            renderer=prompt.renderer,
-            parser=prompt.parser,
-        )
-    )
+    return render_ollama_template(DEFAULT_TEMPLATE if go_template is None else go_template, prompt.messages)
 
 
 def shared_prefix(

@@ -82,7 +82,6 @@ async def test_a_chat_has_the_models_own_messages_in_front(
     assert job.prompt == ChatPrompt(
         messages=(Message("system", "Be brief."), *stored, Message("user", "3+3?")),
         model_messages_count=3,
-        families=("llama",),
     )
 
 

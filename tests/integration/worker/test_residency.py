@@ -8,14 +8,18 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from msgspec import structs
 from redis.asyncio import Redis
 
 from fakes.gateway_desk import GatewayDesk
 from fakes.gguf_files import tiny_model
+from fakes.llama_models import write_adapter, write_llama
 from fakes.polling import until
 from harness.worker_service import WorkerService, is_alive
-from shared.generation import DoneReason
-from shared.model_index import ModelEntry
+from shared.digest import Digest
+from shared.generation import DoneReason, RawPrompt
+from shared.model_index import ModelEntry, ModelIndex, resident_weights
+from shared.model_name import parse_model_name
 
 
 async def loaded(desk: GatewayDesk, worker: WorkerService, name: str = "smollm2:135m") -> ModelEntry:
@@ -214,6 +218,34 @@ async def test_a_worker_killed_while_it_loads_leaves_no_runner_behind(desk: Gate
     runners = worker.runners()
     worker.kill()
     await until(lambda: not any(map(is_alive, runners)))
+
+
+async def test_a_model_with_an_adapter_speaks_beside_its_base_and_differently(
+    desk: GatewayDesk, redis: Redis, redis_url: str, tmp_path: Path
+) -> None:
+    base = await desk.publish("base:latest", content=write_llama(tmp_path / "m.gguf").read_bytes())
+    base = structs.replace(base, context_length=256, kv_bytes_per_token=512, params={"num_ctx": 128})
+    adapter = Digest("sha256:" + "f" * 64)
+    desk.blob_path(adapter).write_bytes(write_adapter(tmp_path / "a.gguf").read_bytes())
+    tuned = structs.replace(
+        base,
+        name=parse_model_name("tuned"),
+        weights=resident_weights(base.weights, [adapter]),
+        base_weights=base.weights,
+        adapters=(adapter,),
+    )
+    await ModelIndex(redis).publish([base, tuned])
+    async with WorkerService(redis_url, desk.models_dir, tmp_path).running() as roomy:
+        roomy.worker_id = await desk.newcomer()
+        said: list[list[int]] = []
+        for model in (base, tuned, base):
+            await desk.load(roomy.worker_id, model)
+            asked = await desk.ask(model, RawPrompt(text="hello there"), num_predict=8)
+            await desk.finished(asked)
+            said.append(desk.heard[asked].token_ids)
+        assert len(roomy.runners()) == 2
+    assert said[0] == said[2]
+    assert said[0] != said[1]
 
 
 async def test_weights_that_are_not_on_this_machine_are_fetched_from_the_registry_and_kept(

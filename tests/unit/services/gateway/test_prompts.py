@@ -22,12 +22,12 @@ def generated(**fields: Any) -> Prompt:
 
 
 def test_generate_puts_the_models_instructions_in_front() -> None:
-    assert generated() == ChatPrompt(messages=(SYSTEM, *STORED, ASKED), model_messages_count=3, families=("llama",))
+    assert generated() == ChatPrompt(messages=(SYSTEM, *STORED, ASKED), model_messages_count=3)
 
 
 def test_a_system_of_the_request_replaces_the_models_and_shares_no_prefix() -> None:
     assert generated(system="Rhyme.") == ChatPrompt(
-        messages=(Message("system", "Rhyme."), *STORED, ASKED), model_messages_count=0, families=("llama",)
+        messages=(Message("system", "Rhyme."), *STORED, ASKED), model_messages_count=0
     )
 
 
@@ -36,7 +36,6 @@ def test_tokens_of_an_earlier_reply_take_the_place_of_stored_messages() -> None:
         messages=(SYSTEM, ASKED),
         model_messages_count=1,
         template="{{ .Prompt }}",
-        families=("llama",),
         context=(5, 6),
     )
 
@@ -49,17 +48,14 @@ def test_raw_text_and_no_text() -> None:
 
 def test_a_chat_that_begins_with_its_own_system_leaves_out_the_models() -> None:
     own = Message("system", "Rhyme.")
-    assert prompt_of_chat((own, ASKED), ENTRY) == ChatPrompt(
-        messages=(*STORED, own, ASKED), model_messages_count=2, families=("llama",)
-    )
+    assert prompt_of_chat((own, ASKED), ENTRY) == ChatPrompt(messages=(*STORED, own, ASKED), model_messages_count=2)
 
 
-def test_what_decides_about_the_template_goes_with_the_prompt() -> None:
-    entry = msgspec.structs.replace(ENTRY, template="{{ .Prompt }}", renderer="gemma4", parser="gemma4")
+def test_the_models_template_goes_with_the_prompt() -> None:
+    entry = msgspec.structs.replace(ENTRY, template="{{ .Prompt }}")
     for prompt in (prompt_of_chat((ASKED,), entry), prompt_of_generate(parse_generate(b'{"prompt": "Hi"}'), entry)):
         assert isinstance(prompt, ChatPrompt)
-        decides = (prompt.model_template, prompt.families, prompt.renderer, prompt.parser)
-        assert decides == ("{{ .Prompt }}", ("llama",), "gemma4", "gemma4")
+        assert prompt.model_template == "{{ .Prompt }}"
 
 
 @pytest.mark.parametrize(("family", "kept"), [("qwen3", "answer"), ("llama", "<think>\nhm\n</think>\n\nanswer")])

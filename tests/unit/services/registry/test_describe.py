@@ -96,8 +96,17 @@ def test_names_that_share_weights_share_what_is_resident_unless_an_adapter_diffe
 
 
 def test_the_index_says_what_else_the_model_needs() -> None:
-    found = entry(known(PROJECTOR, config=ModelConfig(renderer="r", parser="p"), projector=clip()))
-    assert (found.projector, found.renderer, found.parser) == (PROJECTOR.digest, "r", "p")
+    found = entry(known(PROJECTOR, config=ModelConfig(parser="p"), projector=clip()))
+    assert (found.projector, found.parser) == (PROJECTOR.digest, "p")
+
+
+def test_the_index_names_a_template_only_where_it_is_the_one_that_is_used() -> None:
+    more, plain = fake.string(TOOLS_JINJA), "{{ .Prompt }}"
+    assert entry(known(template=plain)).template == plain
+    assert entry(known(template=plain, tokenizer__chat_template=more)).template is None
+    with_parser = known(template=plain, config=ModelConfig(parser="qwen3"), tokenizer__chat_template=more)
+    assert entry(with_parser).template == plain
+    assert entry(known(template=plain, config=ModelConfig(renderer="gemma4"))).template is None
 
 
 def test_show_tells_the_template_that_is_used() -> None:

@@ -1,5 +1,6 @@
 """Manifests lie where Ollama puts them and never name a blob that is not there."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,28 @@ async def test_a_scan_passes_over_what_is_no_manifest(
     assert [stored.name for stored in scan.manifests] == [NAME]
     assert scan.corrupt_count == 1
     assert [entry["event"] for entry in logged] == ["manifest_skipped"]
+
+
+async def test_a_scan_survives_models_that_come_and_go(manifests: ManifestStore, blobs: BlobStore) -> None:
+    content = await manifest(blobs)
+    manifests.write(parse_model_name("kept"), content)
+    done = threading.Event()
+
+    def change() -> None:
+        while not done.is_set():
+            manifests.write(NAME, content)
+            manifests.delete(NAME)
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        for _ in range(200):
+            scan = manifests.scan()
+            assert scan.corrupt_count == 0
+            assert "kept" in {stored.name.model for stored in scan.manifests}
+    finally:
+        done.set()
+        changing.join()
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"config":{"mediaType":"","digest":"sha256:1","size":1}}'])

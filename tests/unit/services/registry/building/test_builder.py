@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -82,8 +81,8 @@ class Workshop:
 
 
 @pytest.fixture
-async def workshop(paths: StorePaths, blobs: BlobStore, manifests: ManifestStore) -> AsyncIterator[Workshop]:
-    yield Workshop(paths, blobs, manifests)
+async def workshop(paths: StorePaths, blobs: BlobStore, manifests: ManifestStore) -> Workshop:
+    return Workshop(paths, blobs, manifests)
 
 
 async def test_a_file_becomes_a_model(workshop: Workshop) -> None:

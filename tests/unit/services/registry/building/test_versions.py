@@ -13,7 +13,7 @@ ASCENDING = [
 
 
 def test_versions_are_in_the_order_of_semver() -> None:
-    assert sorted(ASCENDING[::-1], key=precedence) == ASCENDING
+    assert sorted(frozenset(ASCENDING), key=precedence) == ASCENDING
     assert precedence("1.0.0+build.1") == precedence("1.0.0+build.2")
 
 

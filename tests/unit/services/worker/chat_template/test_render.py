@@ -1,5 +1,7 @@
 """Which template is used, and what of a rendering belongs to the model alone."""
 
+import msgspec
+
 from services.worker.chat_template.render import render, shared_prefix
 from shared.generation import ChatPrompt, Message
 
@@ -27,25 +29,10 @@ def test_the_files_own_template_is_used_when_there_is_no_other() -> None:
     assert rendered(ChatPrompt(messages=(HELLO,))) == "<user>Hello<assistant>"
 
 
-def test_a_file_template_that_does_more_is_used_instead_of_the_models() -> None:
-    does_more = "{# tools #}" + JINJA
-    assert rendered(ChatPrompt(messages=(HELLO,), model_template=GO), does_more) == "<user>Hello<assistant>"
-    with_parser = ChatPrompt(messages=(HELLO,), model_template=GO, parser="qwen3")
-    assert rendered(with_parser, does_more) == "(user)Hello(assistant)"
-    of_request = ChatPrompt(messages=(HELLO,), template=GO, model_template=GO)
-    assert rendered(of_request, does_more) == "(user)Hello(assistant)"
-
-
-def test_a_file_template_stands_in_for_a_renderer() -> None:
-    prompt = ChatPrompt(messages=(HELLO,), model_template=GO, renderer="gemma4")
-    assert rendered(prompt) == "<user>Hello<assistant>"
-    assert rendered(prompt, jinja_source=None) == "(user)Hello(assistant)"
-
-
 def test_what_is_shared_comes_from_the_template_that_is_used() -> None:
-    prompt = ChatPrompt(messages=(SYSTEM, HELLO), model_messages_count=1, model_template=GO, renderer="gemma4")
-    assert shared(prompt) == "<system>Be brief.<user>"
-    assert shared(prompt, jinja_source=None) == "(system)Be brief.(user)"
+    prompt = ChatPrompt(messages=(SYSTEM, HELLO), model_messages_count=1, model_template=GO)
+    assert shared(prompt) == "(system)Be brief.(user)"
+    assert shared(msgspec.structs.replace(prompt, model_template=None)) == "<system>Be brief.<user>"
 
 
 def test_nothing_is_shared_when_the_models_template_fails() -> None:

@@ -1,0 +1,198 @@
+"""The table of transfers: one for each model and kind, recorded until it is done."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from fakes.polling import until
+from services.registry.transfers import transfers as module
+from services.registry.transfers.progress import Progress
+from services.registry.transfers.transfer import Transfer, TransferKind
+from services.registry.transfers.transfers import WAITING, Transfers
+from shared.errors import InternalError, TransferCancelled, Unavailable, UpstreamFailed
+from shared.model_name import ModelName, parse_model_name
+
+TINY, OTHER = parse_model_name("tiny"), parse_model_name("other")
+STEP = Progress(status="pulling manifest")
+
+
+class KeptRecords:
+    """Records in memory; `away` refuses them."""
+
+    def __init__(self) -> None:
+        self.ids: set[str] = set()
+        self.away = False
+
+    async def remember(self, transfer: Transfer, *, insecure: bool) -> None:
+        if self.away:
+            raise Unavailable("Redis cannot be reached")
+        self.ids.add(transfer.id)
+
+    async def forget(self, transfer_id: str) -> bool:
+        await asyncio.sleep(0)
+        known = transfer_id in self.ids
+        self.ids.discard(transfer_id)
+        return known
+
+
+class Job:
+    """Work that goes on until it is let go, or fails."""
+
+    def __init__(self) -> None:
+        self.started: list[ModelName] = []
+        self.cleaned_up_count = 0
+        self.gate = asyncio.Event()
+        self.error: Exception | None = None
+
+    async def __call__(self, name: ModelName, *, insecure: bool, report: Transfer) -> None:
+        self.started.append(name)
+        report.tell(STEP)
+        try:
+            await self.gate.wait()
+        finally:
+            await asyncio.sleep(0)
+            self.cleaned_up_count += 1
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture
+def records() -> KeptRecords:
+    return KeptRecords()
+
+
+@pytest.fixture
+def job() -> Job:
+    return Job()
+
+
+@pytest.fixture
+async def transfers(records: KeptRecords, job: Job) -> AsyncIterator[Transfers]:
+    table = Transfers(records, {TransferKind.PULL: job, TransferKind.PUSH: job}, running_max=1)
+    yield table
+    await table.close()
+
+
+async def test_those_who_want_the_same_share_it(transfers: Transfers, job: Job, records: KeptRecords) -> None:
+    both = await asyncio.gather(*(transfers.pull(parse_model_name(name)) for name in ("tiny", "TINY:latest")))
+    assert both[0] is both[1]
+    assert transfers.running() == [both[0]]
+    assert records.ids == {both[0].id}
+    job.gate.set()
+    await both[0].wait()
+    assert job.started == [TINY]
+    assert transfers.running() == []
+    assert records.ids == set()
+
+
+async def test_a_push_of_a_model_is_not_its_pull(transfers: Transfers) -> None:
+    assert await transfers.pull(TINY) is not await transfers.push(TINY)
+    assert len(transfers.running()) == 2
+
+
+async def test_what_has_ended_is_not_joined(transfers: Transfers, job: Job) -> None:
+    job.gate.set()
+    first = await transfers.pull(TINY)
+    await first.wait()
+    second = await transfers.pull(TINY)
+    await second.wait()
+    assert first is not second
+    assert job.started == [TINY, TINY]
+
+
+async def test_a_failure_is_told_and_forgotten(transfers: Transfers, job: Job, records: KeptRecords) -> None:
+    job.error = UpstreamFailed("gone")
+    job.gate.set()
+    transfer = await transfers.pull(TINY)
+    with pytest.raises(UpstreamFailed, match="gone"):
+        await transfer.wait()
+    assert records.ids == set()
+
+
+async def test_an_accident_shows_none_of_its_details(transfers: Transfers, job: Job) -> None:
+    job.error = OSError("/secret/path")
+    job.gate.set()
+    transfer = await transfers.pull(TINY)
+    with pytest.raises(InternalError) as shown:
+        await transfer.wait()
+    assert "/secret/path" not in shown.value.message
+
+
+async def test_beyond_the_limit_transfers_wait_and_say_so(transfers: Transfers, job: Job) -> None:
+    first, second = await transfers.pull(TINY), await transfers.pull(OTHER)
+    assert await anext(second.follow()) == WAITING
+    assert job.started == [TINY]
+    job.gate.set()
+    await asyncio.gather(first.wait(), second.wait())
+    assert job.started == [TINY, OTHER]
+
+
+async def test_more_than_can_wait_are_refused(transfers: Transfers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TRANSFERS_MAX", 1)
+    await transfers.pull(TINY)
+    with pytest.raises(Unavailable):
+        await transfers.pull(OTHER)
+    assert await transfers.pull(TINY)
+
+
+async def test_what_cannot_be_recorded_is_not_begun(transfers: Transfers, records: KeptRecords, job: Job) -> None:
+    records.away = True
+    with pytest.raises(Unavailable):
+        await transfers.pull(TINY)
+    assert (transfers.running(), job.started) == ([], [])
+
+
+@pytest.mark.parametrize("name", [TINY, OTHER], ids=["running", "waiting"])
+async def test_cancelling_ends_it_for_everybody(
+    transfers: Transfers, records: KeptRecords, job: Job, name: ModelName
+) -> None:
+    table = {each: await transfers.pull(each) for each in (TINY, OTHER)}
+    await until(lambda: bool(job.started))
+    assert await transfers.cancel(table[name].id)
+    with pytest.raises(TransferCancelled):
+        await table[name].wait()
+    assert table[name].id not in records.ids
+    assert job.cleaned_up_count == (1 if name is TINY else 0)
+
+
+async def test_cancelling_twice_lets_the_clean_up_end(transfers: Transfers, job: Job) -> None:
+    transfer = await transfers.pull(TINY)
+    await until(lambda: bool(job.started))
+    assert await asyncio.gather(*(transfers.cancel(transfer.id) for _ in range(3))) == [True] * 3
+    assert job.cleaned_up_count == 1
+
+
+async def test_what_nobody_started_cannot_be_cancelled(transfers: Transfers) -> None:
+    assert not await transfers.cancel("pull-0123456789abcdef")
+
+
+async def test_what_is_only_recorded_can_be_cancelled(transfers: Transfers, records: KeptRecords) -> None:
+    records.ids.add("pull-0123456789abcdef")
+    assert await transfers.cancel("pull-0123456789abcdef")
+
+
+async def test_stopping_keeps_what_runs_and_tells_who_follows(
+    transfers: Transfers, records: KeptRecords, job: Job
+) -> None:
+    transfer = await transfers.pull(TINY)
+    await until(lambda: bool(job.started))
+    await transfers.close()
+    with pytest.raises(Unavailable, match="goes on when it is back"):
+        await transfer.wait()
+    assert records.ids == {transfer.id}
+    assert job.cleaned_up_count == 1
+    with pytest.raises(Unavailable):
+        await transfers.pull(OTHER)
+
+
+async def test_a_recorded_transfer_is_taken_up_once(transfers: Transfers, job: Job) -> None:
+    resumed = [asyncio.create_task(transfers.resume(TransferKind.PULL, TINY, insecure=False)) for _ in range(2)]
+    await until(lambda: bool(job.started))
+    joined = await transfers.pull(TINY)
+    job.error = UpstreamFailed("gone")
+    job.gate.set()
+    await asyncio.gather(*resumed)
+    with pytest.raises(UpstreamFailed):
+        await joined.wait()
+    assert job.started == [TINY]
