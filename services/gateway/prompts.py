@@ -41,8 +41,9 @@ def prompt_of_completion(prompt: str | tuple[int, ...], entry: ModelEntry) -> Pr
         return LoadOnly()
     head = (Message("system", entry.system),) if entry.system else ()
     own = (*head, *entry.messages)
-    conversation = _prompt_for(entry, (*own, Message("user", prompt)))
-    return msgspec.structs.replace(conversation, model_messages_count=len(own))
+    return ChatPrompt(
+        messages=(*own, Message("user", prompt)), model_messages_count=len(own), model_template=entry.template
+    )
 
 
 def prompt_of_chat(messages: Sequence[Message], entry: ModelEntry) -> Prompt:
