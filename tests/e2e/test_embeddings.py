@@ -33,6 +33,7 @@ def client(cluster: Cluster) -> Iterator[ollama.Client]:
     digests = {name: made.create_blob(path) for name, path in files_of(minilm_folder()).items()}
     made.create(EMBEDDER, files=digests)
     yield made
+    made.embed(EMBEDDER, [], keep_alive=0)  # a deletion does not wait until the model has left the memory
     made.delete(EMBEDDER)
     made.close()  # type: ignore[no-untyped-call]
 
