@@ -75,7 +75,11 @@ REPLACED_KEPT_S: Final = 3600
 
 
 class ModelIndex:
-    """The index in Redis; `publish` is the registry's alone."""
+    """The index in Redis; `publish` is the registry's alone.
+
+    An entry that another version of Corral wrote in a way this one cannot read counts as absent: the registry of this
+    version replaces it.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -102,7 +106,7 @@ class ModelIndex:
     async def find(self, name: ModelName) -> ModelEntry | None:
         """The model of that name, letter case aside."""
         body = await pending(self._redis.hget(keys.MODELS, name.folded))
-        return None if body is None else self._decoder.decode(cast("bytes", body))
+        return self._decoded(body)
 
     async def find_weights(self, name: ModelName, weights: Digest) -> ModelEntry | None:
         """What a model was when a request asked for it, which may be before it was replaced."""
@@ -113,10 +117,16 @@ class ModelIndex:
             if other.weights == weights:
                 return other
         body = await pending(self._redis.get(keys.replaced_model(weights)))
-        return None if body is None else self._decoder.decode(cast("bytes", body))
+        return self._decoded(body)
 
     async def all(self) -> list[ModelEntry]:
         """Every model, newest first."""
         bodies = await pending(self._redis.hgetall(keys.MODELS))
-        entries = [self._decoder.decode(body) for body in bodies.values()]
+        entries = [entry for body in bodies.values() if (entry := self._decoded(body)) is not None]
         return sorted(entries, key=lambda entry: (-entry.modified_unix_ms, entry.name))
+
+    def _decoded(self, body: bytes | str | None) -> ModelEntry | None:
+        try:
+            return None if body is None else self._decoder.decode(cast("bytes", body))
+        except msgspec.DecodeError:
+            return None

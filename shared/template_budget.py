@@ -54,6 +54,13 @@ class Budget:
         if self._built_chars_left < 0:
             raise TemplateFailed("the template builds too much text")
 
+    def foresee(self, *, built: int, steps: int = 0) -> None:
+        """Refuse what would be too much, charging nothing: for what is charged when it is done."""
+        if built > self._built_chars_left:
+            self.build(built)
+        if steps > self._steps_left:
+            self.step(steps)
+
     def output(self, chars: int) -> None:
         self._output_chars_left -= chars
         if self._output_chars_left < 0:

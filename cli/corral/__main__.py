@@ -39,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return up.main(os.environ, ask=not arguments.no_prompt)
         with Client(base_url(os.environ), os.environ.get("CORRAL_API_KEY", "")) as client:
             arguments.run(arguments, client)
+        # What is still buffered would otherwise fail when Python exits, where nobody handles it.
+        sys.stdout.flush()
     except CliError as failure:
         print(f"Error: {failure}", file=sys.stderr)
         return 1

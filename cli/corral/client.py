@@ -14,25 +14,34 @@ from corral.errors import ApiError, CliError, Unreached
 
 Json = dict[str, Any]
 DEFAULT_PORT: Final = 11434
+PORT_MAX: Final = 65535
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
 CONNECT_TIMEOUT_S: Final = 10.0
 UPLOAD_CHUNK_BYTES: Final = 1 << 20
 
 
 def base_url(environ: Mapping[str, str]) -> str:
-    """Where the cluster is: CORRAL_HOST (scheme and port may be left out), else CORRAL_PORT on this machine."""
+    """Where the cluster is: CORRAL_HOST (scheme and port may be left out), else CORRAL_PORT on this machine.
+
+    Raises: CliError.
+    """
     host = environ.get("CORRAL_HOST", "").strip().strip("\"'")
     if not host:
         return f"http://127.0.0.1:{environ.get('CORRAL_PORT') or DEFAULT_PORT}"
-    if "://" in host:
-        return host.rstrip("/")
-    parts = urllib.parse.urlsplit(f"http://{host}")
     try:
-        port = parts.port or DEFAULT_PORT
-    except ValueError as cause:
+        url = httpx.URL(host.rstrip("/") if "://" in host else _completed(host))
+        if (url.port or DEFAULT_PORT) > PORT_MAX:
+            raise ValueError("there is no such port")
+    except (ValueError, httpx.InvalidURL) as cause:
         raise CliError(f"CORRAL_HOST is not an address: {host}") from cause
+    return str(url)
+
+
+def _completed(host: str) -> str:
+    """The address with the scheme and the port that it leaves out. Raises: ValueError."""
+    parts = urllib.parse.urlsplit(f"http://{host}")
     hostname = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"http://{hostname}:{port}{parts.path.rstrip('/')}"
+    return f"http://{hostname}:{parts.port or DEFAULT_PORT}{parts.path.rstrip('/')}"
 
 
 class Client:
@@ -67,11 +76,10 @@ class Client:
     def stream(self, path: str, body: Json) -> Generator[Json]:
         """The objects of an NDJSON reply as they come; closing the generator ends the request."""
         with self.opened("POST", path, json=body) as response:
-            for line in response.iter_lines():
-                event = parsed(line)
-                if event.get("error"):
-                    raise ApiError(str(event["error"]), 0)
-                yield event
+            events = Events()
+            for chunk in response.iter_bytes():
+                yield from events.of(chunk)
+            yield from events.last()
 
     def send(
         self,
@@ -117,6 +125,34 @@ class Client:
             ) from cause
         except httpx.HTTPError as cause:
             raise Unreached(f"the connection to {self.url} failed: {cause}") from cause
+
+
+class Events:
+    """The objects of one NDJSON reply, from pieces of its bytes. Both calls raise ApiError for an error among them.
+
+    Only a newline ends an object: inside one, U+0085, U+2028 and U+2029 are text, although Python counts them as ends
+    of lines.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def of(self, chunk: bytes) -> Iterator[Json]:
+        """The objects that are complete with this chunk."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield _checked(parsed(line))
+
+    def last(self) -> Iterator[Json]:
+        """What stands behind the last newline."""
+        return self.of(b"\n")
+
+
+def _checked(event: Json) -> Json:
+    if event.get("error"):
+        raise ApiError(str(event["error"]), 0)
+    return event
 
 
 def parsed(line: str | bytes) -> Json:

@@ -1,6 +1,7 @@
 """Blobs by digest: commit, open, stat, list, delete. Bytes are verified on their way in. HTTP is the handlers'."""
 
 import contextlib
+import math
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -96,6 +97,14 @@ class BlobStore:
     def files(self) -> tuple[BlobFile, ...]:
         """Everything in the folder, unfinished files and strangers too."""
         return blob_files(self._paths.blobs)
+
+    def age_s(self, digest: Digest, now_unix_s: float) -> float:
+        """Since the blob or its entry changed; infinite for one that is not here."""
+        try:
+            facts = self._paths.blob(digest).stat()
+        except FileNotFoundError:
+            return math.inf
+        return now_unix_s - max(facts.st_mtime, facts.st_ctime)
 
     def touch(self, digest: Digest) -> None:
         """Let the blob count as new, so that the collection leaves it for its grace period."""

@@ -4,7 +4,8 @@ Blobs go in two ways. A model that is deleted takes along at once what only it n
 manifest names (what a replaced model needed, pushes that were given up, uploads nobody made a model of) goes when it
 has been left alone for a grace period: a queued generation may still load the replaced weights, and a push sends its
 manifest last. Ollama may work on the same store: while a download of somebody else is under way, the finished layers
-of that model are named by no manifest either, so nothing goes.
+of that model are named by no manifest either, so nothing goes. Neither does anything while there is no manifest at all:
+they may lie on a volume that is missing, and what the last model needed went with it.
 """
 
 from collections.abc import Iterable
@@ -47,8 +48,8 @@ def plan(
 
     `kept` are the digests that are held or promised. An unread manifest may need any blob, so then all of them stay.
     """
-    found = tuple(files)
-    unneeded = unreferenced(manifests, {file.digest for file in found if file.digest is not None}) - kept
+    found, stored = tuple(files), tuple(manifests)
+    unneeded = unreferenced(stored, {file.digest for file in found if file.digest is not None}) - kept
 
     def idle(file: BlobFile, at_least_s: float) -> bool:
         return now_unix_s - file.changed_unix_s >= at_least_s
@@ -68,6 +69,8 @@ def plan(
     postponed = ""
     if unread_count:
         postponed = f"{unread_count} manifests cannot be read"
+    elif not stored and any(file.kind is FileKind.BLOB for file in found):
+        postponed = "there are blobs and no manifests"
     elif any(not idle(file, grace_s) for file in foreign):
         postponed = "another program is downloading into the store"
     return Plan(victims=tuple(file for file in found if may_go(file)), postponed=postponed)

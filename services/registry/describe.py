@@ -117,7 +117,7 @@ def listing_row(stored: StoredManifest, config: ModelConfig, known: Known | None
             "embedding_length": config.embedding_length or known.facts.embedding_length,
         }
         row["details"] = {**msgspec.to_builtins(row["details"]), **{k: v for k, v in lengths.items() if v}}
-        row["capabilities"] = list(capabilities_of(known.traits))
+        row["capabilities"] = list(capabilities_of(known.traits, with_jinja=False))
     return row
 
 

@@ -1,17 +1,15 @@
 """Values printed the way Go prints them, where clients see them: numbers, quoted strings, JSON blobs, times."""
 
-import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
+
+from shared.go_template.values import json_of
 
 _PLAIN_DIGITS: Final = 6
 _ESCAPES: Final = {
     '"': '\\"', "\\": "\\\\", "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v",
 }  # fmt: skip
-_JSON_ESCAPES: Final = str.maketrans(
-    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-)
 
 
 def go_number(value: float) -> str:
@@ -47,8 +45,7 @@ def _printable(character: str) -> str:
 
 def go_json(value: object) -> bytes:
     """JSON as Go's encoder writes it to a file, so that equal content gives the digest Ollama would give it."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return text.translate(_JSON_ESCAPES).encode() + b"\n"
+    return json_of(value).encode() + b"\n"
 
 
 def go_time(unix_ns: int) -> str:

@@ -13,7 +13,7 @@ from services.registry.blob_folder import total_bytes
 from services.registry.blob_store import BlobStore
 from services.registry.manifest_store import ManifestStore
 from services.registry.promises import Promises, repository_key
-from services.registry.publishing import on_thread
+from services.registry.publishing import on_thread, undivided
 from shared.clock import Clock, SystemClock
 from shared.digest import Digest
 from shared.errors import ModelFileInvalid, ModelUnknown
@@ -22,6 +22,9 @@ from shared.model_name import ModelName
 log = structlog.get_logger("corral.registry")
 
 GRACE_S: Final = 3600.0
+
+RENEWED_EVERY_S: Final = 60.0
+"""How often a body that is on its way lets its push's promises be kept longer."""
 
 NO_REPOSITORY: Final = ""
 """Who uploads a blob without saying for which model, as `/api/blobs` does."""
@@ -70,8 +73,16 @@ class ModelLibrary:
                 self._promises.make(repository, digest)
             return is_here
 
-    async def expect(self, digest: Digest, repository: str) -> bool:
-        """The same for a blob that is about to be published if it is not here yet."""
+    async def promise_unnamed(self, digest: Digest, repository: str) -> bool:
+        """As `promise`, for a blob that no manifest names; one that is due to be collected is as good as gone."""
+        async with self._lock:
+            is_here = await on_thread(self._blobs.age_s, digest, self._clock.unix_ms() / 1000) < self._grace_s
+            if is_here:
+                self._promises.make(repository, digest)
+            return is_here
+
+    async def expect(self, digest: Digest, repository: str = NO_REPOSITORY) -> bool:
+        """As `promise`, for a blob that is about to be published if it is not here yet."""
         async with self._lock:
             self._promises.make(repository, digest)
             return self._blobs.size_bytes(digest) is not None
@@ -82,27 +93,38 @@ class ModelLibrary:
     def renew_promises(self, repository: str) -> None:
         self._promises.renew(repository)
 
+    async def renewing(self, chunks: AsyncIterator[bytes], repository: str = NO_REPOSITORY) -> AsyncIterator[bytes]:
+        """The chunks of a body; while they come, everything that was promised to their push is kept."""
+        due_s = self._clock.monotonic_s()
+        async for chunk in chunks:
+            now_s = self._clock.monotonic_s()
+            if now_s >= due_s:
+                self._promises.renew(repository)
+                due_s = now_s + min(RENEWED_EVERY_S, self._grace_s / 10)
+            yield chunk
+
     def withdraw_promise(self, digest: Digest, repository: str) -> None:
         self._promises.withdraw(repository, [digest])
 
-    async def put(self, name: ModelName, manifest: bytes) -> None:
+    async def put(self, name: ModelName, manifest: bytes, *, only_if_absent: bool = False) -> None:
         """Write or replace a model; blobs that only the replaced one needed stay for the grace period.
+
+        With `only_if_absent` a model that has the name already, in whichever spelling, stays as it is.
 
         Raises: ModelFileInvalid, BlobMissing (nothing was changed).
         """
         async with self._lock:
-            replaced = await on_thread(self._references, name)
-            await on_thread(self._manifests.write, name, manifest)
-            await self._let_go(name, replaced)
+            if only_if_absent and await on_thread(self._exists, name):
+                log.info("model_kept", model=name.full)
+                return
+            await undivided(self._replace(name, self._manifests.write, name, manifest))
         await self._changed()
         log.info("model_written", model=name.full)
 
     async def copy(self, source: ModelName, destination: ModelName) -> None:
         """Raises: ModelUnknown, ModelFileInvalid, BlobMissing."""
         async with self._lock:
-            replaced = await on_thread(self._references, destination)
-            await on_thread(self._manifests.copy, source, destination)
-            await self._let_go(destination, replaced)
+            await undivided(self._replace(destination, self._manifests.copy, source, destination))
         await self._changed()
         log.info("model_copied", model=source.full, destination=destination.full)
 
@@ -112,11 +134,14 @@ class ModelLibrary:
         Raises: ModelUnknown.
         """
         async with self._lock:
-            references = await on_thread(self._references, name)
-            await on_thread(self._manifests.delete, name)
-            await on_thread(self._sweep, references - self._kept())
+            await undivided(self._delete(name))
         await self._changed()
         log.info("model_deleted", model=name.full)
+
+    async def _delete(self, name: ModelName) -> None:
+        references = await on_thread(self._references, name)
+        await on_thread(self._manifests.delete, name)
+        await on_thread(self._sweep, references - self._kept())
 
     async def collect(self) -> int:
         """Delete what nobody needs and nobody has touched for the grace period; returns the bytes that became free."""
@@ -130,11 +155,21 @@ class ModelLibrary:
         except (ModelUnknown, ModelFileInvalid):
             return frozenset()
 
+    def _exists(self, name: ModelName) -> bool:
+        """Whether there is such a model, and it can be read."""
+        try:
+            self._manifests.read(self._manifests.resolve(name))
+        except (ModelUnknown, ModelFileInvalid):
+            return False
+        return True
+
     def _kept(self) -> frozenset[Digest]:
         return self._promises.digests() | self._held.keys()
 
-    async def _let_go(self, name: ModelName, replaced: frozenset[Digest]) -> None:
-        """After `name` was written: its push is over, and for what it needed before the grace period begins."""
+    async def _replace(self, name: ModelName, write: Callable[..., None], *args: object) -> None:
+        """Write `name`: then its push is over, and for what it needed before the grace period begins."""
+        replaced = await on_thread(self._references, name)
+        await on_thread(write, *args)
         needed = await on_thread(self._references, name)
         for repository in (repository_key(name), NO_REPOSITORY):
             self._promises.withdraw(repository, needed)

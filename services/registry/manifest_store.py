@@ -94,9 +94,13 @@ class ManifestStore:
         self._blobs = blobs
 
     def scan(self) -> Scan:
-        """Every manifest; a corrupt one is passed over with a warning."""
+        """Every manifest; a corrupt one is passed over with a warning. A missing folder counts as one: who knows what
+        was in it."""
         found: list[StoredManifest] = []
         corrupt_count = 0
+        if not self._paths.has_manifests_folder():
+            corrupt_count = 1
+            log.warning("manifests_folder_lost")
         for name, path in self._paths.manifest_files():
             try:
                 if name is None:

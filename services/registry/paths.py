@@ -37,6 +37,10 @@ class StorePaths:
         self._blobs.mkdir(parents=True, exist_ok=True)
         self._manifests.mkdir(parents=True, exist_ok=True)
 
+    def has_manifests_folder(self) -> bool:
+        """False when it was removed, or is on a volume that is not there."""
+        return self._manifests.is_dir()
+
     @property
     def blobs(self) -> Path:
         return self._blobs

@@ -3,11 +3,11 @@ goes to a thread."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -20,7 +20,12 @@ async def on_thread(function: Callable[..., T], *args: object) -> T:
 
     Without that, a file could be closed and removed while the thread still writes to it.
     """
-    work = asyncio.ensure_future(asyncio.to_thread(function, *args))
+    return await undivided(asyncio.to_thread(function, *args))
+
+
+async def undivided(steps: Coroutine[Any, Any, T]) -> T:
+    """All of the steps or none: a cancelled caller leaves only after the last one."""
+    work = asyncio.ensure_future(steps)
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:

@@ -24,7 +24,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     upstream_hosts: Annotated[str, Meta(description="Registries that models may be pulled from and pushed to.")] = (
         "registry.ollama.ai,hf.co,huggingface.co"
     )
-    upstream_credentials: Annotated[Secret, Meta(description="Logins: host=user:password, comma-separated.")] = Secret()
+    upstream_credentials: Annotated[
+        Secret, Meta(description="Logins: [http://]host=user:password, comma-separated.")
+    ] = Secret()
     upstream_key_path: Annotated[str, Meta(description="OpenSSH ed25519 key to show to registries.")] = ""
     upstream_connect_s: Annotated[float, Meta(gt=0, description="How long connecting may take.")] = 15.0
     upstream_stall_s: Annotated[float, Meta(gt=0, description="How long a registry may send nothing.")] = 30.0

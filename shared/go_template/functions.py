@@ -11,6 +11,7 @@ from typing import Final
 from shared.errors import TemplateFailed
 from shared.go_template.escaping import html_escaped, js_escaped, url_escaped
 from shared.go_template.indexing import index, slice_of
+from shared.go_template.pieces import Pieces
 from shared.go_template.printf import sprintf
 from shared.go_template.values import NO_VALUE, Struct, equal, json_of, length, less, text_of, truth, type_name
 from shared.template_budget import Budget
@@ -32,7 +33,7 @@ def call(name: str, arguments: list[object], budget: Budget) -> object:
     if name == "printf" and isinstance(arguments[0], str):
         budget.step(arguments[0].count("%"))
     try:
-        value = function(*arguments)
+        value = function(budget, *arguments) if name in _BUILDERS else function(*arguments)
     except TemplateFailed as cause:
         raise TemplateFailed(f"error calling {name}: {cause.message}") from cause
     if isinstance(value, str | list):
@@ -67,29 +68,33 @@ def _not(value: object) -> bool:
     return not truth(value)
 
 
-def _print(*values: object) -> str:
+def _print(budget: Budget, *values: object) -> str:
     """Like Go's Sprint: a space between neighbours of which neither is a string."""
-    parts: list[str] = []
+    parts = Pieces(budget)
     for position, value in enumerate(values):
         if position and not isinstance(value, str) and not isinstance(values[position - 1], str):
             parts.append(" ")
         parts.append(text_of(value))
-    return "".join(parts)
+    return parts.joined()
 
 
-def _println(*values: object) -> str:
-    return " ".join(text_of(value) for value in values) + "\n"
+def _println(budget: Budget, *values: object) -> str:
+    parts = Pieces(budget)
+    for position, value in enumerate(values):
+        parts.append(f"{' ' if position else ''}{text_of(value)}")
+    parts.append("\n")
+    return parts.joined()
 
 
-def _printf(pattern: object, *values: object) -> str:
+def _printf(budget: Budget, pattern: object, *values: object) -> str:
     if not isinstance(pattern, str):
         raise TemplateFailed(f"wrong type for value; expected string; got {type_name(pattern)}")
-    return sprintf(pattern, values)
+    return sprintf(pattern, values, budget)
 
 
 def _escaping(escaped: Callable[[str], str]) -> Callable[..., str]:
     """A function that escapes what `print` makes of its arguments, with words for what is missing."""
-    return lambda *values: escaped(_print(*(NO_VALUE if value is None else value for value in values)))
+    return lambda budget, *values: escaped(_print(budget, *(NO_VALUE if value is None else value for value in values)))
 
 
 def _call(function: object, *_arguments: object) -> object:
@@ -148,5 +153,8 @@ _FUNCTIONS: Final[dict[str, tuple[Callable[..., object], int, int | None]]] = {
     "toTypeScriptType": (_to_typescript_type, 1, 1),
 }
 """Each function with how few and how many arguments it takes."""
+
+_BUILDERS: Final = frozenset({"print", "printf", "println", "html", "js", "urlquery"})
+"""Those that may put one argument into their text many times: they are given the budget first, to stop in time."""
 
 NAMES: Final = frozenset(_FUNCTIONS) | SHORT_CIRCUIT

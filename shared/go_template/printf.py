@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from shared.go_template.formatting import Spec, formatted, typed
+from shared.go_template.pieces import Pieces
+from shared.go_template.values import Struct
+from shared.template_budget import Budget
 
 NUMBER_MAX: Final = 1_000_000
 """Widths and precisions beyond it are refused by Go too."""
@@ -18,13 +21,13 @@ _DIGITS: Final = re.compile(r"[0-9]*")
 _ARGUMENT_INDEX: Final = re.compile(r"\[([^\]]*)\]")
 
 
-def sprintf(pattern: str, arguments: Sequence[object]) -> str:
-    """Raises: TemplateFailed for a value that is nested too deeply."""
-    return _Printer(pattern, arguments).run()
+def sprintf(pattern: str, arguments: Sequence[object], budget: Budget | None = None) -> str:
+    """Raises: TemplateFailed for a value that is nested too deeply, and for more text than the budget can pay."""
+    return _Printer(pattern, arguments, Budget() if budget is None else budget).run()
 
 
 class _Printer:
-    def __init__(self, pattern: str, arguments: Sequence[object]) -> None:
+    def __init__(self, pattern: str, arguments: Sequence[object], budget: Budget) -> None:
         self._pattern = pattern
         self._arguments = arguments
         self._at = 0
@@ -32,7 +35,7 @@ class _Printer:
         self._reordered = False
         self._index_is_good = True
         self._after_index = False
-        self._parts: list[str] = []
+        self._parts = Pieces(budget)
 
     def run(self) -> str:
         while (percent := self._pattern.find("%", self._at)) >= 0:
@@ -42,8 +45,14 @@ class _Printer:
         self._parts.append(self._pattern[self._at :])
         extra = self._arguments[self._next :]
         if extra and not self._reordered:
-            self._parts.append(f"%!(EXTRA {', '.join(typed(value) for value in extra)})")
-        return "".join(self._parts)
+            self._extra(extra)
+        return self._parts.joined()
+
+    def _extra(self, values: Sequence[object]) -> None:
+        self._parts.append("%!(EXTRA ")
+        for position, value in enumerate(values):
+            self._parts.append(f"{', ' if position else ''}{typed(value)}")
+        self._parts.append(")")
 
     def _verb(self) -> str:
         """The text of what stands after a percent sign."""
@@ -66,6 +75,8 @@ class _Printer:
             return f"%!{verb}(MISSING)"
         value = self._arguments[self._next]
         self._next += 1
+        if size := max(abs(width or 0), precision or 0):
+            self._parts.expect(size * _scalars_in(value))
         spec = Spec(verb, width=width, precision=precision, flags=frozenset(flags - ({"0"} if "-" in flags else set())))
         return formatted(spec, value)
 
@@ -137,3 +148,20 @@ class _Printer:
         assert match is not None, "the expressions match the empty text"
         self._at = match.end()
         return match.group()
+
+
+def _scalars_in(value: object) -> int:
+    """How many texts a width or precision may apply to."""
+    count = 0
+    pending = [value]
+    while pending:
+        match pending.pop():
+            case list() | tuple() as items:
+                pending.extend(items)
+            case dict() as members:
+                pending.extend((*members, *members.values()))
+            case Struct(fields=fields):
+                pending.extend(fields.values())
+            case _:
+                count += 1
+    return max(1, count)

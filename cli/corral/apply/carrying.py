@@ -48,12 +48,13 @@ def _wanted(found: Found, shown: Display) -> Wanted:
 
 
 def parse_base(text: str) -> Base:
-    """A model's name, with or without `@sha256:…`.
+    """A model's name, with or without `@sha256:…`, read as the server reads it: a scheme in front says nothing, and
+    the suffix `:local`, Ollama's word for "here", is no tag.
 
     Raises: CliError.
     """
     name, _, pin = text.partition("@")
-    return Base(parse_model_name(name), pin)
+    return Base(parse_model_name(name.removesuffix(":local").split("://", 1)[-1]), pin)
 
 
 class Applying:

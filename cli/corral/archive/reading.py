@@ -76,7 +76,7 @@ def read_contents(path: Path) -> Contents:
                 if count >= MEMBERS_MAX:
                     raise CliError(f"the archive has more than {MEMBERS_MAX} members")
                 _note(member, contents)
-    except (tarfile.TarError, ValueError, OverflowError) as cause:
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError) as cause:
         raise CliError(f"{path} is not a tar file, or it is damaged: {cause}") from cause
     except OSError as cause:
         raise CliError(f"cannot read {path}: {cause.strerror}") from cause

@@ -27,7 +27,7 @@ def add_parsers(commands: Subparsers) -> None:
 
 
 def run_model(arguments: argparse.Namespace, client: Client) -> None:
-    piped = "" if sys.stdin.isatty() else sys.stdin.read()
+    piped = "" if sys.stdin.isatty() else sys.stdin.buffer.read().decode(errors="replace")
     prompt = joined_prompt(piped, arguments.prompt)
     common = request_fields(arguments)
     require_model(client, arguments.model, insecure=arguments.insecure)

@@ -17,7 +17,8 @@ INTS: Final = frozenset({
 FLOATS: Final = frozenset({
     "temperature", "top_p", "min_p", "typical_p", "repeat_penalty", "presence_penalty", "frequency_penalty",
 })  # fmt: skip
-BOOLS: Final = frozenset({"use_mmap"})
+BOOLS: Final = frozenset({"use_mmap", "reproducible"})
+"""`reproducible` is Corral's own."""
 LISTS: Final = frozenset({"stop"})
 DEPRECATED: Final = frozenset({
     "mirostat", "mirostat_tau", "mirostat_eta", "low_vram", "f16_kv", "logits_all", "vocab_only", "use_mlock",

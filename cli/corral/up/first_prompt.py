@@ -9,8 +9,7 @@ from typing import Any, Final
 import httpx
 
 from corral.building import file_digest
-from corral.client import Json, parsed, raise_for_refusal
-from corral.errors import ApiError
+from corral.client import Events, Json, parsed, raise_for_refusal
 from corral.terminal import Display, display
 from corral.up.bundled import MODEL_LICENSE, MODEL_NAME
 
@@ -71,10 +70,11 @@ async def _events(http: httpx.AsyncClient, path: str, body: Json) -> AsyncIterat
         if response.is_error:
             await response.aread()
             raise_for_refusal(response)
-        async for line in response.aiter_lines():
-            event = parsed(line)
-            if event.get("error"):
-                raise ApiError(str(event["error"]), 0)
+        events = Events()
+        async for chunk in response.aiter_bytes():
+            for event in events.of(chunk):
+                yield event
+        for event in events.last():
             yield event
 
 

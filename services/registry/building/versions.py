@@ -1,6 +1,6 @@
-"""Versions `major.minor.patch[-pre][+build]` and their order, for a model's REQUIRES. Pure.
+"""Versions `major[.minor[.patch[-pre][+build]]]` and their order, for a model's REQUIRES. Pure.
 
-Source: semver.org 2.0.0, sections 9 to 11.
+Source: semver.org 2.0.0, sections 9 to 11; `golang.org/x/mod/semver`, where missing parts count as 0.
 """
 
 import re
@@ -10,9 +10,12 @@ from shared.errors import ParameterInvalid
 from shared.version import OLLAMA_VERSION
 
 _NUMBER: Final = r"(0|[1-9][0-9]{0,17})"
-_SEMVER: Final = re.compile(
-    rf"v?({_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?)", re.ASCII
-)
+_WORDS: Final = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
+_PRE_WORD: Final = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+"""A number without leading zeros, or anything that is no number."""
+
+_PRE: Final = rf"({_PRE_WORD}(?:\.{_PRE_WORD})*)"
+_SEMVER: Final = re.compile(rf"v?({_NUMBER}(?:\.{_NUMBER}(?:\.{_NUMBER}(?:-{_PRE})?(?:\+{_WORDS})?)?)?)", re.ASCII)
 _LENGTH_MAX: Final = 256
 
 Precedence = tuple[tuple[int, int, int], tuple[tuple[int, int, str], ...]]
@@ -43,7 +46,7 @@ def precedence(version: str) -> Precedence:
     assert match is not None, "the version was checked"
     _, major, minor, patch, pre = match.groups()
     identifiers = tuple(_identifier(part) for part in pre.split(".")) if pre else _RELEASE
-    return (int(major), int(minor), int(patch)), identifiers
+    return (int(major), int(minor or 0), int(patch or 0)), identifiers
 
 
 def _identifier(text: str) -> tuple[int, int, str]:

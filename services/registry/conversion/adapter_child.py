@@ -42,7 +42,7 @@ class _AdapterConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Base(msgspec.Struct, frozen=True):
-    """What an adapter must know of the model that it adapts."""
+    """What an adapter must know of the model that it adapts; `head_length` is 0 where rows need no other order."""
 
     family: Family
     layers_count: int
@@ -82,15 +82,29 @@ def _base(header: Header) -> _Base:
     if family is None:
         refuse(f"adapters for {architecture} models are not supported")
 
-    def count(key: str) -> int:
-        value = header.metadata.get(key.format(arch=family.name))
-        if not isinstance(value, int) or value < 1:
-            refuse(f"the base model says nothing sensible about {key.format(arch=family.name)}")
-        return value
-
     shapes = {tensor.name: tuple(reversed(tensor.shape)) for tensor in header.tensors}
-    layers_count = min(count(Keys.LLM.BLOCK_COUNT), LAYERS_MAX)
-    return _Base(family, layers_count, count(Keys.Rope.DIMENSION_COUNT), shapes)
+    layers_count = min(_count(header, Keys.LLM.BLOCK_COUNT), LAYERS_MAX)
+    return _Base(family, layers_count, _head_length(header) if family.interleaves else 0, shapes)
+
+
+def _head_length(header: Header) -> int:
+    """How many elements of a head are rotated. Not all files say so: then it is all of them."""
+    for key in (Keys.Rope.DIMENSION_COUNT, Keys.Attention.KEY_LENGTH):
+        if _named(header, key) in header.metadata:
+            return _count(header, key)
+    return _count(header, Keys.LLM.EMBEDDING_LENGTH) // _count(header, Keys.Attention.HEAD_COUNT)
+
+
+def _count(header: Header, key: str) -> int:
+    name = _named(header, key)
+    value = header.metadata.get(name)
+    if not isinstance(value, int) or value < 1:
+        refuse(f"the base model says nothing sensible about {name}")
+    return value
+
+
+def _named(header: Header, key: str) -> str:
+    return key.format(arch=header.metadata[Keys.General.ARCHITECTURE])
 
 
 def _tensors(config: _AdapterConfig, base: _Base, checkpoint: Checkpoint) -> Iterator[Tensor]:

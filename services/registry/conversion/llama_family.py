@@ -71,13 +71,14 @@ def metadata_of(config: ModelConfig, family: Family) -> Metadata:
         Keys.Attention.LAYERNORM_RMS_EPS: config.rms_norm_eps,
         Keys.Rope.DIMENSION_COUNT: config.head_length,
         Keys.Rope.FREQ_BASE: float(config.rope_base),
-        **_scaling(config.scaling),
+        **_scaling(config),
     }
     return {key.format(arch=family.name): value for key, value in values.items()}
 
 
-def _scaling(scaling: RopeScaling) -> Metadata:
+def _scaling(config: ModelConfig) -> Metadata:
     """`llama3` is not here: llama.cpp takes it as a tensor of factors."""
+    scaling = config.scaling
     if scaling.kind in ("default", "llama3"):
         return {}
     types = {"linear": RopeScalingType.LINEAR, "yarn": RopeScalingType.YARN}
@@ -90,8 +91,26 @@ def _scaling(scaling: RopeScaling) -> Metadata:
         Keys.Rope.SCALING_FACTOR: float(scaling.factor),
     }
     if scaling.kind == "yarn":
-        values[Keys.Rope.SCALING_ORIG_CTX_LEN] = scaling.original_max_position_embeddings
+        _check_yarn(scaling, scaling.factor)
+        original = scaling.original_max_position_embeddings or config.max_position_embeddings
+        values[Keys.Rope.SCALING_ORIG_CTX_LEN] = original
     return values
+
+
+def _check_yarn(scaling: RopeScaling, factor: float) -> None:
+    """llama.cpp knows one YaRN for these families, the paper's.
+
+    Source: llama.cpp `llama-context.cpp`, whose defaults these are; transformers `modeling_rope_utils.py`,
+    _compute_yarn_parameters, for what the fields do.
+    """
+    usual = {"attention_factor": 0.1 * math.log(max(factor, 1.0)) + 1.0, "beta_fast": 32.0, "beta_slow": 1.0}
+    for field, value in usual.items():
+        given = getattr(scaling, field)
+        if given is not None and not math.isclose(given, value, rel_tol=1e-4):
+            refuse(f"config.json: YaRN with {field} {given} is not supported; {value:.6g} is")
+    # Where only one is given, transformers uses neither.
+    if (scaling.mscale and scaling.mscale_all_dim) or not scaling.truncate:
+        refuse("config.json: YaRN with mscale and mscale_all_dim, or without truncate, is not supported")
 
 
 def tensors_of(config: ModelConfig, family: Family, checkpoint: Checkpoint) -> list[Tensor]:
@@ -181,9 +200,9 @@ def _rope_factors(config: ModelConfig) -> Tensor:
     Source: transformers `modeling_rope_utils.py`, _compute_llama3_parameters.
     """
     scaling, base, length = config.scaling, config.rope_base, config.head_length
-    if scaling.factor is None or scaling.low_freq_factor >= scaling.high_freq_factor:
-        refuse("config.json: the rope scaling is incomplete")
     original = scaling.original_max_position_embeddings
+    if scaling.factor is None or original is None or scaling.low_freq_factor >= scaling.high_freq_factor:
+        refuse("config.json: the rope scaling is incomplete")
     turns = original / (2 * math.pi * base ** (np.arange(0, length, 2, dtype=np.float64) / length))
     smooth = (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor)
     smooth = np.clip(smooth, 0.0, 1.0)

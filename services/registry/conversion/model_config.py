@@ -31,7 +31,13 @@ class RopeScaling(msgspec.Struct, frozen=True, kw_only=True):
     factor: Factor | None = None
     low_freq_factor: Factor = 1.0
     high_freq_factor: Factor = 4.0
-    original_max_position_embeddings: Positions = 8192
+    original_max_position_embeddings: Positions | None = None
+    attention_factor: Factor | None = None
+    beta_fast: Factor | None = None
+    beta_slow: Factor | None = None
+    mscale: float | None = None
+    mscale_all_dim: float | None = None
+    truncate: bool = True
 
     @property
     def kind(self) -> str:

@@ -42,7 +42,7 @@ class BlobHandlers:
         """Whether the blob is here, and its size. A client that hears yes may be pushing: then the blob stays."""
         repository, digest = _wanted(request)
         if await self._repositories.reaches(repository, digest):
-            if await self._library.promise(digest, repository_key(repository)):
+            if await self._stays(repository, digest):
                 return self._file(request, digest)
         elif (arriving := await self._arriving(repository, digest)) is not None:
             return _response(request, digest, 0, arriving.size_bytes, arriving.size_bytes)
@@ -56,6 +56,13 @@ class BlobHandlers:
         if (arriving := await self._arriving(repository, digest)) is not None:
             return await self._follow(request, digest, arriving)
         raise _unknown(digest)
+
+    async def _stays(self, repository: ModelName, digest: Digest) -> bool:
+        """Promise the blob, so far as a reader who only asks may: a model that was deleted goes, however often."""
+        key = repository_key(repository)
+        if await self._repositories.names_it(repository, digest):
+            return await self._library.promise(digest, key)
+        return self._library.promised(digest, key) or await self._library.promise_unnamed(digest, key)
 
     async def _arriving(self, repository: ModelName, digest: Digest) -> Arriving | None:
         return None if self._mirror is None else await self._mirror.arriving(repository, digest)

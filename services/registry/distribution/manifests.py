@@ -49,13 +49,15 @@ class ManifestHandlers:
         app.router.add_delete(path, self.delete)
 
     async def read(self, request: web.Request) -> web.Response:
-        """GET and HEAD: the manifest that is here, else the one a mirrored registry has."""
+        """GET and HEAD: the manifest that is here. GET also the one a mirrored registry has: pushes begin with HEAD."""
         name, digest = _wanted(request)
         found = await self._repositories.find(name, digest)
         if found is not None:
             stored, content = found
             return _manifest_response(content, stored.manifest.media_type)
-        fetched = await self._mirror.manifest(name, digest) if self._mirror is not None else None
+        if self._mirror is None or request.method == hdrs.METH_HEAD:
+            _unknown(request)
+        fetched = await self._mirror.manifest(name, digest)
         if fetched is None:
             _unknown(request)
         return _manifest_response(fetched, decode_manifest(fetched).media_type)
@@ -82,10 +84,7 @@ class ManifestHandlers:
         for layer in (manifest.config, *manifest.layers):
             size_bytes = self._blobs.size_bytes(layer.digest)
             if size_bytes is None or not await self._repositories.reaches(name, layer.digest):
-                detail = {"digest": layer.digest}
-                raise Refusal(
-                    404, Code.MANIFEST_BLOB_UNKNOWN, "a blob was not pushed to this repository", detail=detail
-                )
+                raise _not_pushed(layer)
             if size_bytes != layer.size:
                 raise _wrong_size(layer, size_bytes)
 

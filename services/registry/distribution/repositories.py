@@ -52,6 +52,10 @@ class Repositories:
             return True
         return await on_thread(self._names_it_or_nobody_does, repository, digest)
 
+    async def names_it(self, repository: ModelName, digest: Digest) -> bool:
+        """Whether one of the repository's manifests names the blob."""
+        return await on_thread(self._names_it, repository, digest)
+
     async def is_pulled(self, repository: ModelName, digest: Digest) -> None:
         """A blob of one of the repository's models is read: whoever asked for it was not pushing it."""
         key = repository_key(repository)

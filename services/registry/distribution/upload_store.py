@@ -58,12 +58,14 @@ class UploadStore:
 
         Raises: UploadsExceeded.
         """
+        known = set(self._uploads)  # uploads that begin during the listing are not on it
         files = await on_thread(blob_files, self._paths.blobs)
         unfinished = {file.path.name.removeprefix(UPLOAD_PREFIX) for file in files if file.kind is FileKind.UPLOAD}
         if len(unfinished) >= UPLOADS_MAX:
             raise UploadsExceeded
-        for collected in self._uploads.keys() - unfinished:
-            self._uploads.pop(collected, None)
+        for collected in known - unfinished:
+            if collected in self._uploads and not self._uploads[collected].turn.locked():
+                self._uploads.pop(collected)
         path = self._paths.new_upload()
         path.touch(exist_ok=False)
         upload_id = path.name.removeprefix(UPLOAD_PREFIX)
@@ -88,9 +90,8 @@ class UploadStore:
         async with upload.turn:
             offset = self.offset(upload_id)
             begin = begin_of(chunk, offset, settled=upload.settled(offset))
-            copied = await on_thread(_hashed, path, begin, upload.copied)
+            copied = await on_thread(_hashed, path, begin, upload)
             undo = copied.fork()
-            upload.copied = copied
             try:
                 await _write(path, begin, chunks, copied)
                 if chunk is not None and copied.size_bytes != chunk.end:
@@ -112,7 +113,7 @@ class UploadStore:
         upload = self._upload(upload_id)
         async with upload.turn:
             offset = self.offset(upload_id)
-            copied = await on_thread(_hashed, path, offset, upload.copied)
+            copied = await on_thread(_hashed, path, offset, upload)
             if copied.digest != wanted:
                 self.discard(upload_id)
                 raise DigestMismatch(wanted=wanted, got=copied.digest)
@@ -153,16 +154,18 @@ async def _write(path: Path, begin: int, chunks: AsyncIterator[bytes], copied: H
             await on_thread(write, piece)
 
 
-def _hashed(path: Path, size_bytes: int, known: HashingCopy | None) -> HashingCopy:
-    """The hash of the file's first `size_bytes`: the one that is known, or read from the file."""
-    if known is not None and known.size_bytes == size_bytes:
-        return known
+def _hashed(path: Path, size_bytes: int, upload: _Upload) -> HashingCopy:
+    """The hash of the file's first `size_bytes`: the one that is known, or read from the file and known from now on,
+    also when the client that asked has left meanwhile."""
+    if upload.copied is not None and upload.copied.size_bytes == size_bytes:
+        return upload.copied
     copied = HashingCopy()
     with path.open("rb") as file:
         while copied.size_bytes < size_bytes:
             content = file.read(min(_READ_BYTES, size_bytes - copied.size_bytes))
             assert content, "the file became shorter while it was read"
             copied.update(content)
+    upload.copied = copied
     return copied
 
 

@@ -71,7 +71,7 @@ class UploadHandlers:
         if wanted is None:
             return _accepted(request, upload_id, 0)
         try:
-            received_bytes = await self._append(request, upload_id, None)
+            received_bytes = await self._append(request, upload_id, repository, None)
             if received_bytes or wanted == _EMPTY:
                 return await self._publish(request, upload_id, repository, wanted)
         except BaseException:
@@ -114,8 +114,7 @@ class UploadHandlers:
     async def append(self, request: web.Request) -> web.Response:
         upload_id = request.match_info["upload"]
         repository = parse_repository(request.match_info["repository"])
-        offset = await self._append(request, upload_id, _chunk(request))
-        self._library.renew_promises(repository_key(repository))
+        offset = await self._append(request, upload_id, repository, _chunk(request))
         return _accepted(request, upload_id, offset)
 
     async def finish(self, request: web.Request) -> web.Response:
@@ -126,7 +125,7 @@ class UploadHandlers:
             raise DigestInvalid
         wanted = parse_digest(request.query["digest"])
         if request.can_read_body:
-            await self._append(request, upload_id, _chunk(request))
+            await self._append(request, upload_id, repository, _chunk(request))
         return await self._publish(request, upload_id, repository, wanted)
 
     async def cancel(self, request: web.Request) -> web.Response:
@@ -137,13 +136,17 @@ class UploadHandlers:
             raise _unknown(upload_id) from cause
         return web.Response(status=204)
 
-    async def _append(self, request: web.Request, upload_id: str, chunk: Chunk | None) -> int:
+    async def _append(self, request: web.Request, upload_id: str, repository: ModelName, chunk: Chunk | None) -> int:
         """Raises: Refusal, StoreFull, DeadlineExceeded."""
+        key = repository_key(repository)
+        self._library.renew_promises(key)
         try:
             self._uploads.offset(upload_id)
             async with self._quota.reserve(request.content_length or 0) as room:
                 chunks = room.metered(received(request, idle_s=self._upload_idle_s))
-                return await self._uploads.append(upload_id, chunks, chunk)
+                offset = await self._uploads.append(upload_id, self._library.renewing(chunks, key), chunk)
+            self._library.renew_promises(key)
+            return offset
         except UploadUnknown as cause:
             raise _unknown(upload_id) from cause
         except ChunkOutOfOrder as cause:

@@ -8,7 +8,7 @@ from aiohttp import hdrs, web
 from services.registry import metrics
 from services.registry.blob_store import BlobStore
 from services.registry.handlers.bodies import received
-from services.registry.library import ModelLibrary
+from services.registry.library import NO_REPOSITORY, ModelLibrary
 from services.registry.quota import Quota
 from shared.digest import Digest, parse_digest
 from shared.errors import CorralError
@@ -33,15 +33,19 @@ class BlobHandlers:
         return web.Response(status=200 if await self._library.promise(_digest(request)) else 404)
 
     async def upload(self, request: web.Request) -> web.Response:
-        """Store the body whatever its content type says; a blob that is there already is not read again."""
+        """Store the body whatever its content type says; a blob that is there already is not read again.
+
+        One model's files are sent one after another: all that were sent stay until the last one is here.
+        """
         digest = _digest(request)
-        if await self._library.promise(digest):
+        self._library.renew_promises(NO_REPOSITORY)
+        if await self._library.expect(digest):
             metrics.UPLOADS.labels(outcome="present").inc()
             return web.Response(status=200)
         try:
             async with self._quota.reserve(request.content_length or 0) as room:
                 chunks = room.metered(received(request, idle_s=self._upload_idle_s))
-                size_bytes = await self._blobs.commit(chunks, digest)
+                size_bytes = await self._blobs.commit(self._library.renewing(chunks), digest)
         except CorralError as error:
             metrics.UPLOADS.labels(outcome=error.code).inc()
             raise

@@ -5,13 +5,16 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Final, Self
 
+from services.registry.publishing import undivided
+
 BLOCK_BYTES: Final = 1 << 20
 """Written at once, and then claimed in its part's state. Two of them, and what the connection has buffered, are what
 the death of the process costs a range."""
 
 
 class BlockWriter:
-    """Blocks are written in order. Leaving the block writes what is left, also after a failure or a cancellation."""
+    """Blocks are written in order. Leaving the block writes what is left, also after a failure or a cancellation, and
+    nothing is being written any more once it was left."""
 
     def __init__(self, write: Callable[[list[bytes]], Coroutine[Any, Any, None]]) -> None:
         self._write = write
@@ -33,12 +36,16 @@ class BlockWriter:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # A thread that still wrote when the file is closed would write into whatever file got its descriptor next.
+        await undivided(self._finish())
+
+    async def _finish(self) -> None:
         await self._settle()
         if self._gathered:
             await self._write(self._taken())
 
     async def _settle(self) -> None:
-        """Wait for the block under way. A caller that is cancelled meanwhile leaves it to be written."""
+        """Wait for the block under way. Whoever is cancelled in `take` meanwhile waits for it on leaving."""
         if self._writing is not None:
             await asyncio.wait([self._writing])
             self._writing.result()

@@ -62,6 +62,7 @@ class TransferRecords:
                     str(transfer.kind),
                     transfer.name.full,
                     insecure,
+                    transfer.only_if_absent,
                     _job_id=transfer.id,
                     _expires=KEPT_S,
                 )
@@ -124,8 +125,12 @@ class Jobs:
             log_results=False,
         )
 
-    async def _transfer(self, _context: dict[str, Any], kind: str, model: str, insecure: bool) -> None:
-        await self._transfers.resume(TransferKind(kind), parse_model_name(model), insecure=insecure)
+    async def _transfer(
+        self, _context: dict[str, Any], kind: str, model: str, insecure: bool, only_if_absent: bool = False
+    ) -> None:
+        await self._transfers.resume(
+            TransferKind(kind), parse_model_name(model), insecure=insecure, only_if_absent=only_if_absent
+        )
 
     async def _daily_update(self, _context: dict[str, Any]) -> None:
         await self._update()

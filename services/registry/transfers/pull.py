@@ -35,7 +35,9 @@ SUCCESS: Final = Progress(status="success")
 
 
 class Report(Protocol):
-    """Who wants to know how a pull is getting on."""
+    """Who wants to know how a pull is getting on, and whether it may replace a model that has the name at its end."""
+
+    only_if_absent: bool
 
     def tell(self, progress: Progress) -> None: ...
 
@@ -82,7 +84,7 @@ class Puller:
                 report.tell(WRITING)
                 if await on_thread(self._replaces, name, wanted):
                     report.tell(REMOVING)
-                await self._library.put(name, content)
+                await self._library.put(name, content, only_if_absent=report.only_if_absent)
         report.tell(SUCCESS)
 
     async def _fetch(self, repository: Repository, wanted: Sequence[WantedBlob], report: Report) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Final
 
 import msgspec
 
 from services.registry.blob_store import BlobStore
-from services.registry.manifest_store import ManifestStore
+from services.registry.library import ModelLibrary
+from services.registry.manifest_store import ManifestStore, StoredManifest
 from services.registry.publishing import on_thread
 from services.registry.transfers.progress import Progress
 from services.registry.upstream.client import Upstream
@@ -25,25 +26,49 @@ SHOWN_DIGEST_CHARS: Final = 12
 
 
 async def push(
-    name: ModelName, upstream: Upstream, manifests: ManifestStore, blobs: BlobStore, *, insecure: bool = False
+    name: ModelName,
+    upstream: Upstream,
+    manifests: ManifestStore,
+    blobs: BlobStore,
+    library: ModelLibrary,
+    *,
+    insecure: bool = False,
 ) -> AsyncGenerator[Progress]:
     """Push the model to the registry its name says, telling how it goes; leaving the loop ends the push.
 
+    What is pushed is the model as it is at the beginning, whatever becomes of its name meanwhile.
+
     Source: Ollama `server/images.go`, PushModel.
 
-    Raises: ModelUnknown (before any event), BlobUnknown, UpstreamForbidden, UpstreamRefused, UpstreamFailed.
+    Raises: ModelUnknown (before any event), BlobUnknown, BlobMissing, UpstreamForbidden, UpstreamRefused,
+        UpstreamFailed.
     """
-    stored = await on_thread(manifests.read, await on_thread(manifests.resolve, name))
-    yield Progress(status="retrieving manifest")
-    async with upstream.repository(stored.name, insecure=insecure) as repository:
-        for layer in _each_blob_once(stored.manifest):
-            mount_from = mount_source(layer, stored.name)
-            async with contextlib.aclosing(_push_blob(repository, blobs, layer, mount_from)) as events:
-                async for progress in events:
-                    yield progress
-        yield Progress(status="pushing manifest")
-        await repository.put_manifest(pushed_bytes(stored.manifest))
+    async with _held(await on_thread(manifests.resolve, name), manifests, library) as stored:
+        yield Progress(status="retrieving manifest")
+        async with upstream.repository(stored.name, insecure=insecure) as repository:
+            for layer in _each_blob_once(stored.manifest):
+                mount_from = mount_source(layer, stored.name)
+                async with contextlib.aclosing(_push_blob(repository, blobs, layer, mount_from)) as events:
+                    async for progress in events:
+                        yield progress
+            yield Progress(status="pushing manifest")
+            await repository.put_manifest(pushed_bytes(stored.manifest))
     yield Progress(status="success")
+
+
+@contextlib.asynccontextmanager
+async def _held(name: ModelName, manifests: ManifestStore, library: ModelLibrary) -> AsyncIterator[StoredManifest]:
+    """The model, whose blobs stay for the length of the block.
+
+    Raises: ModelUnknown, ModelFileInvalid.
+    """
+    while True:
+        stored = await on_thread(manifests.read, name)
+        async with library.hold(stored.references):
+            # One that was replaced before the hold may have lost blobs already.
+            if (await on_thread(manifests.read, name)).digest == stored.digest:
+                yield stored
+                return
 
 
 def pushed_bytes(manifest: Manifest) -> bytes:

@@ -26,9 +26,13 @@ class TransferKind(StrEnum):
     PUSH = "push"
 
 
-def transfer_id(kind: TransferKind, name: ModelName) -> str:
-    """The same for everybody who wants the same; fits into a path."""
-    return f"{kind}-{hashlib.sha256(name.folded.encode()).hexdigest()[:16]}"
+def transfer_id(kind: TransferKind, name: ModelName, *, insecure: bool = False) -> str:
+    """The same for everybody who wants the same; fits into a path.
+
+    Who asks for https does not share what comes over plain http.
+    """
+    ending = "-http" if insecure else ""
+    return f"{kind}-{hashlib.sha256(name.folded.encode()).hexdigest()[:16]}{ending}"
 
 
 class _Line(msgspec.Struct):
@@ -45,10 +49,13 @@ class Transfer:
     for a follower that comes late, and all that one gets who is slow.
     """
 
-    def __init__(self, kind: TransferKind, name: ModelName) -> None:
-        self.id = transfer_id(kind, name)
+    def __init__(
+        self, kind: TransferKind, name: ModelName, *, insecure: bool = False, only_if_absent: bool = False
+    ) -> None:
+        self.id = transfer_id(kind, name, insecure=insecure)
         self.kind = kind
         self.name = name
+        self.only_if_absent = only_if_absent
         self._lines: list[_Line] = []
         self._line_of_blob: dict[Digest, _Line] = {}
         self._told_count = 0

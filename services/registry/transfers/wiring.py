@@ -42,7 +42,7 @@ def build_transfers(
     puller = Puller(upstream, paths, manifests, blobs, library, quota, downloads)
 
     async def push_telling(name: ModelName, *, insecure: bool, report: Transfer) -> None:
-        async with contextlib.aclosing(push(name, upstream, manifests, blobs, insecure=insecure)) as steps:
+        async with contextlib.aclosing(push(name, upstream, manifests, blobs, library, insecure=insecure)) as steps:
             async for progress in steps:
                 report.tell(progress)
 

@@ -20,6 +20,9 @@ from shared.settings import Secret, SettingsInvalid
 
 ACCESS_DENIED: Final = "unauthorized: access denied"
 
+PLAIN_HTTP: Final = "http://"
+"""Begins the entry of a registry that may be shown a login or a key where everybody on the way can read them."""
+
 _SCHEME = re.compile(r"\s*(?:,\s*)*(?P<scheme>[!#$%&'*+.^_`|~0-9A-Za-z-]+)(?=\s|,|$)")
 _PARAMETER = re.compile(
     r"\s*(?:,\s*)*(?P<key>[!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*"
@@ -128,16 +131,22 @@ def read_token(content: bytes) -> str:
     return token
 
 
-def parse_credentials(text: Secret) -> dict[str, Credentials]:
-    """Read `host=user:password`, comma-separated; the host as it stands in model names.
+def parse_credentials(text: Secret) -> dict[str, Credentials | None]:
+    """Read `[http://]host=user:password`, comma-separated; the host as it stands in model names.
+
+    `http://host` alone, with None in the result, lets the key be shown there over plain http.
 
     Raises: SettingsInvalid, without showing a password.
     """
-    found: dict[str, Credentials] = {}
+    found: dict[str, Credentials | None] = {}
     for number, entry in enumerate(filter(None, map(str.strip, text.reveal().split(","))), start=1):
-        host, _, login = entry.partition("=")
+        origin, equals, login = entry.partition("=")
+        origin = origin.strip().lower()
         user, colon, password = login.partition(":")
-        if split_host(host.strip()) is None or not user or not colon:
-            raise SettingsInvalid(f"CORRAL_REGISTRY_UPSTREAM_CREDENTIALS: entry {number} is no host=user:password")
-        found[host.strip().lower()] = Credentials(user, Secret(password))
+        is_key_only = origin.startswith(PLAIN_HTTP) and not equals
+        if split_host(origin.removeprefix(PLAIN_HTTP)) is None or not (is_key_only or (user and colon)):
+            raise SettingsInvalid(
+                f"CORRAL_REGISTRY_UPSTREAM_CREDENTIALS: entry {number} is no [http://]host=user:password"
+            )
+        found[origin] = None if is_key_only else Credentials(user, Secret(password))
     return found

@@ -12,7 +12,7 @@ import msgspec
 from aiohttp.abc import AbstractResolver
 
 from services.registry.upstream.authorization import Authorization
-from services.registry.upstream.challenge import Credentials
+from services.registry.upstream.challenge import PLAIN_HTTP, Credentials
 from services.registry.upstream.exchange import Exchange
 from services.registry.upstream.policy import UpstreamPolicy
 from services.registry.upstream.repository import Repository
@@ -47,7 +47,7 @@ class Upstream:
         policy: UpstreamPolicy,
         limits: UpstreamLimits,
         *,
-        credentials: Mapping[str, Credentials],
+        credentials: Mapping[str, Credentials | None],
         key: SigningKey | None,
         resolver: AbstractResolver | None = None,
         clock: Clock | None = None,
@@ -82,13 +82,21 @@ class Upstream:
     async def repository(self, name: ModelName, *, insecure: bool = False) -> AsyncIterator[Repository]:
         """The model's repository at the registry its name says; `insecure` means plain http, as Ollama means it.
 
+        Clients ask for `insecure` without need, and then whoever is on the way may answer with a challenge. So over
+        plain http login and key are shown only to a registry that has an entry which says so (`parse_credentials`).
+
         Raises: UpstreamForbidden.
         """
         assert self._session is not None, "used before it was entered"
         registry = self._policy.base_url(name.host, insecure=insecure)
         exchange = Exchange(self._session, self._policy, connect_s=self._limits.connect_s, stall_s=self._limits.stall_s)
+        origin = (PLAIN_HTTP if insecure else "") + name.host.lower()
         authorization = Authorization(
-            exchange, registry, credentials=self._credentials.get(name.host.lower()), key=self._key, clock=self._clock
+            exchange,
+            registry,
+            credentials=self._credentials.get(origin),
+            key=self._key if not insecure or origin in self._credentials else None,
+            clock=self._clock,
         )
         limits = UploadLimits(part_bytes=self._limits.part_bytes, retry_pause_s=self._limits.retry_pause_s)
         yield Repository(exchange, authorization, registry, name, limits)

@@ -179,7 +179,7 @@ class Repository:
 
         `on_progress` gets how many bytes of the blob have been sent; after a break-off that may be fewer than before.
 
-        Raises: UpstreamRefused, UpstreamForbidden, UpstreamFailed.
+        Raises: UpstreamRefused, UpstreamForbidden, UpstreamFailed, BlobMissing.
         """
         await BlobUpload(self, digest, path, self._limits, on_progress=on_progress).run(mount_from)
 

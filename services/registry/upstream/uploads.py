@@ -10,7 +10,7 @@ Source: OCI distribution specification, "Pushing blobs"; Ollama `server/upload.g
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 from urllib.parse import urlencode
 
 import aiohttp
@@ -18,6 +18,7 @@ import msgspec
 from yarl import URL
 
 from services.registry import metrics
+from services.registry.blob_store import missing
 from services.registry.publishing import on_thread
 from services.registry.upstream.exchange import Body, refusal
 from services.registry.upstream.ranges import uploaded_bytes
@@ -71,19 +72,26 @@ class BlobUpload:
         *,
         on_progress: Callable[[int], None],
     ) -> None:
+        """Raises: BlobMissing."""
         self._sender = sender
         self._digest = digest
         self._path = path
-        self._size_bytes = path.stat().st_size
+        try:
+            self._size_bytes = path.stat().st_size
+        except FileNotFoundError as cause:
+            raise missing(digest) from cause
         self._limits = limits
         self._part_bytes = limits.part_bytes
         self._on_progress = on_progress
         self._location: URL | None = None
         self._offset: int | None = 0
         self._is_done = False
+        self._is_missing = False
 
     async def run(self, mount_from: str) -> None:
-        """Raises: UpstreamRefused, UpstreamForbidden, UpstreamFailed after TRIES_MAX failures without a gain."""
+        """Raises: UpstreamRefused, UpstreamForbidden, UpstreamFailed after TRIES_MAX failures without a gain;
+        BlobMissing when the file goes meanwhile.
+        """
         if mount_from and await self._mount(mount_from):
             self._on_progress(self._size_bytes)
             return
@@ -91,7 +99,9 @@ class BlobUpload:
         while not self._is_done:
             try:
                 await self._advance()
-            except UpstreamFailed:
+            except UpstreamFailed as failure:
+                if self._is_missing:
+                    raise missing(self._digest) from failure
                 failures_count += 1
                 if failures_count >= TRIES_MAX:
                     raise
@@ -185,7 +195,7 @@ class BlobUpload:
             self._location = next_url(response.url, location)
 
     async def _part(self, start: int, end: int) -> AsyncIterator[bytes]:
-        with self._path.open("rb") as file:
+        with self._opened() as file:
             file.seek(start)
             while start < end:
                 content = await on_thread(file.read, min(READ_BYTES, end - start))
@@ -194,3 +204,11 @@ class BlobUpload:
                 yield content
                 metrics.TRANSFER_BYTES.labels(direction="pushed").inc(len(content))
                 self._on_progress(start)
+
+    def _opened(self) -> BinaryIO:
+        """The file. To the connection it is sent over, a failure here is one of the network: so it is remembered."""
+        try:
+            return self._path.open("rb")
+        except FileNotFoundError:
+            self._is_missing = True
+            raise

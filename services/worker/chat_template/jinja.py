@@ -14,12 +14,15 @@ from jinja2.ext import Extension
 from jinja2.nodes import Node
 from jinja2.parser import Parser
 
-from services.worker.chat_template.metered_jinja import MeteredEnvironment, metered
-from shared.errors import ParameterInvalid
+from services.worker.chat_template.metered_jinja import MeteredEnvironment, charge_built, metered
+from shared.errors import ParameterInvalid, TemplateInvalid
 from shared.generation import Message
-from shared.template_budget import Budget, check_source
+from shared.template_budget import Budget
 
 COMPILED_MAX: Final = 32
+JINJA_CHARS_MAX: Final = 64 * 1024
+"""Twice the longest known; longer ones take seconds to compile."""
+_DATE_PATTERN_CHARS_MAX: Final = 256
 
 _TEMPLATE_FAULTS: Final = (
     TemplateError,
@@ -64,10 +67,10 @@ def render_jinja(source: str, messages: Sequence[Message], *, bos_token: str, eo
 
 @functools.lru_cache(maxsize=COMPILED_MAX)
 def _compiled(source: str) -> Template:
-    check_source(source)
+    if len(source) > JINJA_CHARS_MAX:
+        raise TemplateInvalid(f"template: the template is longer than {JINJA_CHARS_MAX} characters")
     try:
-        with metered(Budget()):  # constant expressions are computed while compiling
-            return _ENVIRONMENT.from_string(source)
+        return _ENVIRONMENT.from_string(source)
     except _TEMPLATE_FAULTS as cause:
         raise ParameterInvalid(f"the model's chat template cannot be read: {cause}") from cause
 
@@ -87,6 +90,8 @@ def _raise_exception(message: object = "") -> NoReturn:
 
 
 def _strftime_now(pattern: str) -> str:
+    if len(pattern) > _DATE_PATTERN_CHARS_MAX:
+        raise TemplateError("the pattern of a date is too long")
     return datetime.now(tz=UTC).astimezone().strftime(pattern)
 
 
@@ -98,7 +103,12 @@ def _tojson(
     sort_keys: bool = False,
 ) -> str:
     """JSON with readable characters and nothing escaped for HTML, unlike Jinja's own filter."""
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    encoder = json.JSONEncoder(ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    pieces: list[str] = []
+    for piece in encoder.iterencode(value):
+        charge_built(len(piece))
+        pieces.append(piece)
+    return "".join(pieces)
 
 
 def _environment() -> MeteredEnvironment:

@@ -16,9 +16,10 @@ def run_corral(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     """Runs the command line against the cluster at an address; returns exit code, stdout and stderr."""
     monkeypatch.setenv("CORRAL_API_KEY", "corral_mine")
 
-    async def run(address: str, *arguments: str, piped: str = "") -> tuple[int, str, str]:
+    async def run(address: str, *arguments: str, piped: str | bytes = "") -> tuple[int, str, str]:
         monkeypatch.setenv("CORRAL_HOST", address)
-        monkeypatch.setattr("sys.stdin", io.StringIO(piped))
+        content = piped if isinstance(piped, bytes) else piped.encode()
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
         code = await asyncio.to_thread(main, arguments)
         captured = capsys.readouterr()
         return code, captured.out, captured.err

@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import io
+import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -33,7 +35,7 @@ Corral = Callable[..., Awaitable[tuple[int, str, str]]]
 def corral(address: str, run_corral: Corral) -> Corral:
     """Runs the command line against the cluster; returns exit code, stdout and stderr."""
 
-    async def run(*arguments: str, piped: str = "") -> tuple[int, str, str]:
+    async def run(*arguments: str, piped: str | bytes = "") -> tuple[int, str, str]:
         return await run_corral(address, *arguments, piped=piped)
 
     return run
@@ -68,6 +70,26 @@ async def test_run_streams_the_reply_to_what_was_piped_and_typed(corral: Corral,
         ("POST", "/api/show", {"model": "smollm2:135m"}),
         ("POST", "/api/generate", {"model": "smollm2:135m", "prompt": "text sum up"}),
     ]
+
+
+async def test_what_is_piped_in_need_not_be_utf_8(corral: Corral, cluster: Cluster) -> None:
+    assert (await corral("run", "smollm2:135m", piped=b"caf\xe9"))[0] == 0
+    assert cluster.asked[-1][2]["prompt"] == "caf\ufffd"
+
+
+async def test_a_reader_that_left_ends_the_command_quietly(address: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    # Empty means buffered: what is lost is only noticed when the buffer is written out.
+    environ = {**os.environ, "CORRAL_HOST": address, "PYTHONUNBUFFERED": ""}
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "corral", "list", env=environ, stdout=writing, stderr=asyncio.subprocess.PIPE
+        )
+    finally:
+        os.close(writing)
+    _, err = await process.communicate()
+    assert (process.returncode, err) == (1, b"")
 
 
 async def test_a_refusal_is_told_on_stderr_with_exit_code_1(corral: Corral) -> None:

@@ -1,9 +1,11 @@
 """The first minute with a new cluster: the bundled model comes in once, the first prompt is answered."""
 
 import hashlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 from aiohttp.test_utils import TestServer
 
@@ -68,3 +70,12 @@ def test_the_closing_words_name_the_address_that_was_chosen() -> None:
     assert "curl http://127.0.0.1:9000/api/chat" in text
     assert "OLLAMA_HOST=127.0.0.1:9000" in text
     assert "http://127.0.0.1:9000/v1" in text
+
+
+async def test_a_reply_with_a_line_separator_in_it_is_printed_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    events = [{"message": {"content": "one\u2028two"}}, {"message": {"content": "\u0085three"}, "done": True}]
+    content = "\n".join(json.dumps(event, ensure_ascii=False) for event in events).encode()
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=content))
+    async with httpx.AsyncClient(base_url="http://cluster", transport=transport) as http:
+        await first_prompt.ask(http)
+    assert capsys.readouterr().out.endswith("one\u2028two\u0085three\n")

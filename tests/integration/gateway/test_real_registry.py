@@ -56,7 +56,8 @@ async def test_another_cluster_pushes_and_pulls_with_a_key_of_its_own(
     key, host, weights = OllamaKey(), urlsplit(url).netloc, tiny_model()
     await register(http, url, key, role="admin")
     limits = UpstreamLimits(connect_s=5.0, stall_s=5.0, part_bytes=1024)
-    upstream = Upstream(parse_upstream_hosts(host), limits, credentials={}, key=SigningKey(key.private))
+    credentials = {f"http://{host}": None}
+    upstream = Upstream(parse_upstream_hosts(host), limits, credentials=credentials, key=SigningKey(key.private))
     manifest = Manifest(config=layer(CONFIG, CONFIG_TYPE), layers=(layer(weights, WEIGHTS_TYPE),))
     content = msgspec.json.encode(manifest)
     async with upstream, upstream.repository(parse_model_name(f"{host}/team/bot"), insecure=True) as repository:

@@ -42,7 +42,7 @@ def _vocabulary(source: Source, tokenizer: TokenizerJson | None, config: Tokeniz
     """SentencePiece's own file counts first: it has the scores that `tokenizer.json` only has the order of."""
     content = source.optional_content("tokenizer.model")
     if content is not None:
-        return vocabulary_of_model(parse_sentencepiece_model(content), added_tokens_of(config, tokenizer))
+        return vocabulary_of_model(parse_sentencepiece_model(content), added_tokens_of(source, config, tokenizer))
     if tokenizer is None:
         refuse("tokenizer.json is missing")
     kind, is_listed = tokenizer.model.type, isinstance(tokenizer.model.vocab, list)

@@ -128,8 +128,17 @@ class TokenizerConfig(msgspec.Struct, frozen=True, kw_only=True):
     mask_token: Text = None
     add_bos_token: bool | None = None
     add_eos_token: bool | None = None
+    additional_special_tokens: list[Text] | None = None
     chat_template: str | list[NamedTemplate] | None = None
     added_tokens_decoder: dict[int, DecodedToken] = {}
+
+    @property
+    def special_texts(self) -> set[str | None]:
+        named = (
+            self.bos_token, self.eos_token, self.unk_token, self.sep_token, self.pad_token, self.cls_token,
+            self.mask_token, *(self.additional_special_tokens or ()),
+        )  # fmt: skip
+        return {text_of(token) for token in named}
 
 
 CONFIG: Final = "tokenizer_config.json"
@@ -140,14 +149,21 @@ def read_tokenizer_config(source: Source) -> TokenizerConfig:
     return source.optional_json(CONFIG, TokenizerConfig) or TokenizerConfig()
 
 
-def added_tokens_of(config: TokenizerConfig, tokenizer: TokenizerJson | None) -> list[AddedToken]:
-    """The tokens that were added to a `tokenizer.model`; newer folders list them in `tokenizer_config.json`."""
-    if config.added_tokens_decoder or tokenizer is None:
+def added_tokens_of(source: Source, config: TokenizerConfig, tokenizer: TokenizerJson | None) -> list[AddedToken]:
+    """The tokens that were added to a `tokenizer.model`; newer folders list them in `tokenizer_config.json`, the oldest
+    in `added_tokens.json`, which only has their texts and ids.
+
+    Raises: ModelFileInvalid.
+    """
+    if config.added_tokens_decoder:
         return [
             AddedToken(id=token, content=decoded.content, special=decoded.special)
             for token, decoded in config.added_tokens_decoder.items()
         ]
-    return tokenizer.added_tokens
+    if tokenizer is not None:
+        return tokenizer.added_tokens
+    added = source.optional_json("added_tokens.json", dict[str, int]) or {}
+    return [AddedToken(id=token, content=text, special=text in config.special_texts) for text, token in added.items()]
 
 
 def text_of(token: Text) -> str | None:

@@ -77,6 +77,55 @@ def test_a_converted_adapter_changes_the_model_as_merging_it_would(
     assert cosine(before, expected) < 0.9
 
 
+SIZES = ("rope.dimension_count", "attention.key_length", "attention.head_count", "embedding_length")
+
+
+def without(path: Path, *keys: str) -> Path:
+    """A copy of a model that says nothing under these keys, but under others that nobody knows."""
+    content = path.read_bytes()
+    for key in keys:
+        known = stored_key(content, key)
+        content = content.replace(known, known[:-1] + b"?")
+    copy = path.with_name(f"without-{len(keys)}.gguf")
+    copy.write_bytes(content)
+    return copy
+
+
+def stored_key(content: bytes, key: str) -> bytes:
+    """A metadata key of the model's architecture as it stands in the file: its length, its text."""
+    architecture = "llama" if b"llama.block_count" in content else "qwen2"
+    name = f"{architecture}.{key}".encode()
+    stored = len(name).to_bytes(8, "little") + name
+    assert content.count(stored) == 1
+    return stored
+
+
+def test_the_length_of_a_head_is_found_where_a_base_does_not_state_it(
+    tmp_path: Path, base: tuple[dict[str, Any], Weights, Path]
+) -> None:
+    _, weights, path = base
+    files = adapter_files(tmp_path / "adapter", ADAPTER_CONFIG, lora(weights))
+    outputs = [tmp_path / f"{count}.gguf" for count in range(3)]
+    for count, output in enumerate(outputs):
+        model = without(path, *SIZES[:count])
+        convert_adapter(ConvertAdapter(files=files, base=str(model), output=str(output)), lambda _share: None)
+    assert len({output.read_bytes() for output in outputs}) == 1
+    work = ConvertAdapter(files=files, base=str(without(path, *SIZES)), output=str(tmp_path / "none.gguf"))
+    with pytest.raises(ModelFileInvalid, match=r"nothing sensible about llama\.embedding_length"):
+        convert_adapter(work, lambda _share: None)
+
+
+def test_a_family_whose_rows_keep_their_order_needs_no_length_of_a_head(tmp_path: Path) -> None:
+    tokenizer = byte_level_tokenizer()
+    config = {**LLAMA_CONFIG, "architectures": ["Qwen2ForCausalLM"], "vocab_size": tokenizer.get_vocab_size()}
+    weights = llama_weights(config, qkv_biases=True)
+    path = without(converted(write_folder(tmp_path, config, weights, tokenizer), tmp_path), *SIZES)
+    output = tmp_path / "adapter.gguf"
+    files = adapter_files(tmp_path / "adapter", ADAPTER_CONFIG, lora(weights))
+    convert_adapter(ConvertAdapter(files=files, base=str(path), output=str(output)), lambda _share: None)
+    assert output.stat().st_size > 0
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

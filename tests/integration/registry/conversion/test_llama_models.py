@@ -98,6 +98,24 @@ def test_positions_stretched_evenly_are_stretched_after_the_conversion(tmp_path:
     check(tmp_path, path, llama_logits(config, weights, TOKENS, rope_factors=np.full(8, 4.0)))
 
 
+@pytest.mark.parametrize(
+    ("changes", "original"),
+    [
+        ({}, "256"),
+        ({"original_max_position_embeddings": 64}, "64"),
+        ({"beta_fast": 32, "beta_slow": 1, "attention_factor": 1.1386294, "mscale": 0.7}, "256"),
+    ],
+)
+def test_yarn_stretches_from_the_original_length_or_else_the_models(
+    tmp_path: Path, tokenizer: Tokenizer, changes: dict[str, Any], original: str
+) -> None:
+    scaling = {"rope_type": "yarn", "factor": 4.0, **changes}
+    config = {**LLAMA_CONFIG, "vocab_size": tokenizer.get_vocab_size(), "rope_scaling": scaling}
+    with opened(converted(write_folder(tmp_path, config, llama_weights(config), tokenizer), tmp_path)) as model:
+        assert model.metadata("llama.rope.scaling.type") == "yarn"
+        assert model.metadata("llama.rope.scaling.original_context_length") == original
+
+
 def test_the_new_way_to_write_rope_parameters_is_understood(tmp_path: Path, tokenizer: Tokenizer) -> None:
     config = {**LLAMA_CONFIG, "vocab_size": tokenizer.get_vocab_size(), "rope_theta": 200_000.0}
     weights = llama_weights(config)

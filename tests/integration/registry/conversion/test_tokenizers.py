@@ -184,6 +184,21 @@ def sentencepiece_file(tokenizer: Tokenizer) -> bytes:
     return content + field(2, field(3, 2)) + field(3, field(1, b"identity") + field(3, 1) + field(4, 0))
 
 
+def test_the_oldest_folders_list_added_tokens_in_a_file_of_their_own(tmp_path: Path) -> None:
+    tokenizer = byte_fallback_tokenizer()
+    write_model(tmp_path, tokenizer)
+    (tmp_path / "tokenizer.json").unlink()
+    (tmp_path / "tokenizer.model").write_bytes(sentencepiece_file(tokenizer))
+    size = tokenizer.get_vocab_size()
+    added = {"<|im_start|>": size, "<tool>": size + 1, "</s>": 2}
+    (tmp_path / "added_tokens.json").write_text(json.dumps(added), encoding="utf-8")
+    config = {"bos_token": "<s>", "eos_token": "</s>", "additional_special_tokens": ["<|im_start|>"]}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
+    with opened(converted(files_of(tmp_path), tmp_path)) as model:
+        assert model.tokenize("<|im_start|><tool>", add_special=False) == [size, size + 1]
+        assert [model.piece(token) for token in (size, size + 1, 2)] == [b"", b"<tool>", b""]
+
+
 def test_sentencepieces_own_file_makes_the_same_vocabulary(tmp_path: Path) -> None:
     tokenizer = byte_fallback_tokenizer()
     write_model(tmp_path, tokenizer)

@@ -118,3 +118,17 @@ async def test_a_replaced_models_weights_can_still_be_fetched(start_registry: St
         for digest, content in first.blobs.items():
             async with http.get(f"/internal/blobs/{digest}") as response:
                 assert await response.read() == content
+
+
+async def test_asking_again_and_again_does_not_keep_a_deleted_model(start_registry: StartRegistry) -> None:
+    model = variant(1)
+    weights = next(iter(model.blobs.keys() - variant(0).blobs.keys()))
+    async with start_registry(**BUSY) as http:
+        assert await RegistryClient(http, "team/kept").push(variant(0)) == 201
+        assert await RegistryClient(http, "team/secret").push(model) == 201
+        url = f"/v2/team/secret/blobs/{weights}"
+        assert (await http.head(url)).status == 200
+        assert (await http.delete("/v2/team/secret/manifests/latest")).status == 202
+        deadline_s = time.monotonic() + 10
+        while (await http.head(url)).status == 200:
+            assert time.monotonic() < deadline_s, "readers keep it"

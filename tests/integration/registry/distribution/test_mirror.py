@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from fakes.polling import until
 from fakes.registry_clients import OllamaClient, RegistryClient
 from fakes.small_models import SmallModel, small_model
 from harness.tls import write_certificate
@@ -160,3 +161,29 @@ async def test_a_mirror_that_is_off_asks_nobody(other: str, start_registry: Star
     async with start_registry(upstream_hosts=other, mirror=False) as http:
         assert (await http.get(f"/v2/{other}/team/bot/manifests/latest")).status == 404
     assert watch.manifests_count == 0
+
+
+async def test_a_push_that_asks_first_whether_the_tag_is_here_starts_no_pull(mirrored: Mirrored, watch: Watch) -> None:
+    async with mirrored.http.head(mirrored.url("manifests/latest")) as response:
+        assert response.status == 404
+    assert watch.manifests_count == 0
+
+
+async def test_what_is_pushed_during_a_pull_is_not_replaced_by_it(mirrored: Mirrored, watch: Watch) -> None:
+    watch.open.clear()
+    async with mirrored.http.get(mirrored.url("manifests/latest")) as response:
+        assert await response.read() == MODEL.manifest
+    pushed = small_model({MediaType.SYSTEM: b"ours"}, weights=b"GGUF" + bytes(1000))
+    client = RegistryClient(mirrored.http, mirrored.repository)
+    for digest, content in pushed.blobs.items():
+        assert await client.push_blob(digest, content) == 201
+    assert await client.push_manifest(pushed.manifest) == 201
+    watch.open.set()
+
+    async def is_over() -> bool:
+        async with mirrored.http.get("/api/transfers") as response:
+            return not (await response.json())["transfers"]
+
+    await until(is_over)
+    assert watch.blob_bytes[WEIGHTS]
+    await client.pull(pushed)

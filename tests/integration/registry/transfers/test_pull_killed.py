@@ -1,5 +1,6 @@
 """A registry that is killed in the middle of a pull, again and again: the model comes, and little of it twice."""
 
+import asyncio
 import hashlib
 import random
 from pathlib import Path
@@ -58,6 +59,26 @@ async def test_a_pull_survives_twenty_deaths(
     # Else nothing came twice, but for pieces that were sent to a dead process after the count.
     again_bytes = source.sent_bytes[digest] - SIZE_BYTES
     assert 0 <= again_bytes - sum(lost_bytes) <= KILLS_COUNT * RANGES_COUNT * PIECE_BYTES
+
+
+async def test_a_stopped_registry_leaves_at_once_and_goes_on_when_it_is_back(
+    host: str, source: ModelSource, redis_url: str, tmp_path: Path
+) -> None:
+    """Those who follow a pull would otherwise hold the process for as long as it drains."""
+    digest = source.add_weights("team/large:latest", bytes(4 << 20))
+    source.open.clear()
+    service = RegistryService(redis_url, tmp_path, upstream_hosts=host, drain_s="60")
+    async with aiohttp.ClientSession() as http:
+        async with service.running():
+            body = {"model": f"{host}/team/large", "insecure": True}
+            following = await http.post(f"{service.url}/api/pull", json=body)
+            await until(lambda: bool(source.ranges))
+            async with asyncio.timeout(20):
+                assert await service.terminate() == 0
+        assert "the pull goes on when it is back" in await following.text()
+    source.open.set()
+    async with service.running():
+        await until(StorePaths(service.models_dir).blob(digest).exists, within_s=30)
 
 
 async def begin(url: str, model: str) -> None:

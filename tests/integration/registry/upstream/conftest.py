@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestServer
 
 from fakes.foreign_registry import ForeignRegistry, Storage
 from services.registry.blob_store import BlobStore
+from services.registry.library import ModelLibrary
 from services.registry.manifest_store import ManifestStore
 from services.registry.paths import StorePaths
 
@@ -56,3 +57,11 @@ def blobs(tmp_path: Path) -> BlobStore:
 @pytest.fixture
 def manifests(tmp_path: Path, blobs: BlobStore) -> ManifestStore:
     return ManifestStore(StorePaths(tmp_path / "models"), blobs)
+
+
+@pytest.fixture
+def library(blobs: BlobStore, manifests: ManifestStore) -> ModelLibrary:
+    async def changed() -> None:
+        """Nobody here wants to know."""
+
+    return ModelLibrary(manifests, blobs, changed)

@@ -18,7 +18,7 @@ PART_BYTES = 64 << 10
 
 def upstream_to(
     *hosts: str,
-    credentials: Mapping[str, Credentials] | None = None,
+    credentials: Mapping[str, Credentials | None] | None = None,
     key: SigningKey | None = None,
     connect_s: float = CONNECT_S,
     stall_s: float = STALL_S,

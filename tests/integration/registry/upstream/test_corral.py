@@ -11,6 +11,7 @@ from harness.cutting_proxy import CuttingProxy
 from integration.registry.upstream.setup import model_at, read_range, repository_at, upstream_to
 from services.registry.app import build_app
 from services.registry.blob_store import BlobStore
+from services.registry.library import ModelLibrary
 from services.registry.manifest_store import ManifestStore, encode_manifest
 from services.registry.settings import Settings
 from services.registry.transfers.push import push
@@ -31,7 +32,9 @@ async def corral(tmp_path: Path, redis_url: str) -> AsyncIterator[str]:
     await server.close()
 
 
-async def test_a_pushed_model_is_read_back(corral: str, blobs: BlobStore, manifests: ManifestStore) -> None:
+async def test_a_pushed_model_is_read_back(
+    corral: str, blobs: BlobStore, manifests: ManifestStore, library: ModelLibrary
+) -> None:
     name = model_at(corral)
     weights, _ = await blobs.commit_bytes(WEIGHTS)
     config, _ = await blobs.commit_bytes(CONFIG)
@@ -41,7 +44,7 @@ async def test_a_pushed_model_is_read_back(corral: str, blobs: BlobStore, manife
     )
     manifests.write(name, encode_manifest(manifest))
     async with upstream_to(corral) as upstream:
-        async for _ in push(name, upstream, manifests, blobs, insecure=True):
+        async for _ in push(name, upstream, manifests, blobs, library, insecure=True):
             pass
     async with repository_at(corral) as repository:
         assert await repository.manifest() == encode_manifest(manifest).rstrip()

@@ -13,6 +13,7 @@ from harness.docker_registry import running_docker_registry
 from harness.token_server import TokenServer
 from integration.registry.upstream.setup import PART_BYTES, model_at, read_range, upstream_to
 from services.registry.blob_store import BlobStore
+from services.registry.library import ModelLibrary
 from services.registry.manifest_store import ManifestStore, encode_manifest
 from services.registry.transfers.push import push
 from services.registry.upstream.challenge import Credentials
@@ -59,18 +60,20 @@ async def stored(name: ModelName, blobs: BlobStore, manifests: ManifestStore) ->
     return name
 
 
-async def pushed(name: ModelName, upstream: Upstream, blobs: BlobStore, manifests: ManifestStore) -> None:
-    async for _ in push(name, upstream, manifests, blobs, insecure=True):
+async def pushed(
+    name: ModelName, upstream: Upstream, blobs: BlobStore, manifests: ManifestStore, library: ModelLibrary
+) -> None:
+    async for _ in push(name, upstream, manifests, blobs, library, insecure=True):
         pass
 
 
 async def test_a_pushed_model_is_read_back(
-    registry: str, tokens: tuple[TokenServer, str], blobs: BlobStore, manifests: ManifestStore
+    registry: str, tokens: tuple[TokenServer, str], blobs: BlobStore, manifests: ManifestStore, library: ModelLibrary
 ) -> None:
     server, token_host = tokens
     name = await stored(model_at(registry), blobs, manifests)
-    async with upstream_to(registry, token_host, credentials={registry: LOGIN}) as upstream:
-        await pushed(name, upstream, blobs, manifests)
+    async with upstream_to(registry, token_host, credentials={f"http://{registry}": LOGIN}) as upstream:
+        await pushed(name, upstream, blobs, manifests, library)
         user, (scope,) = server.asked[-1]
         assert (user, sorted(scope.rsplit(":", 1)[1].split(","))) == (LOGIN.user, ["pull", "push"])
     async with upstream_to(registry, token_host) as upstream, upstream.repository(name, insecure=True) as repository:
@@ -87,18 +90,18 @@ async def test_a_pushed_model_is_read_back(
 
 
 async def test_nobody_pushes_without_a_login(
-    registry: str, tokens: tuple[TokenServer, str], blobs: BlobStore, manifests: ManifestStore
+    registry: str, tokens: tuple[TokenServer, str], blobs: BlobStore, manifests: ManifestStore, library: ModelLibrary
 ) -> None:
     name = await stored(model_at(registry), blobs, manifests)
     async with upstream_to(registry, tokens[1]) as upstream:
         with pytest.raises(UpstreamRefused, match=r"^unauthorized: access denied$"):
-            await pushed(name, upstream, blobs, manifests)
+            await pushed(name, upstream, blobs, manifests, library)
 
 
 async def test_a_wrong_password_is_told(registry: str, tokens: tuple[TokenServer, str]) -> None:
     wrong = Credentials(LOGIN.user, Secret("guess"))
     async with (
-        upstream_to(registry, tokens[1], credentials={registry: wrong}) as upstream,
+        upstream_to(registry, tokens[1], credentials={f"http://{registry}": wrong}) as upstream,
         upstream.repository(model_at(registry), insecure=True) as repository,
     ):
         with pytest.raises(UpstreamRefused, match=r"^pull model manifest: unauthorized: access denied$"):
@@ -116,12 +119,12 @@ async def test_an_unknown_model_is_told_in_ollamas_words(registry: str, tokens: 
 
 
 async def test_a_layer_is_taken_over_from_its_source(
-    registry: str, tokens: tuple[TokenServer, str], blobs: BlobStore, manifests: ManifestStore
+    registry: str, tokens: tuple[TokenServer, str], blobs: BlobStore, manifests: ManifestStore, library: ModelLibrary
 ) -> None:
     name = await stored(model_at(registry), blobs, manifests)
     told: list[int] = []
-    async with upstream_to(registry, tokens[1], credentials={registry: LOGIN}) as upstream:
-        await pushed(name, upstream, blobs, manifests)
+    async with upstream_to(registry, tokens[1], credentials={f"http://{registry}": LOGIN}) as upstream:
+        await pushed(name, upstream, blobs, manifests, library)
         other = ModelName(registry, "team", "other", "v1")
         async with upstream.repository(other, insecure=True) as repository:
             assert not await repository.has_blob(DIGEST)

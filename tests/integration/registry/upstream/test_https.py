@@ -13,8 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fakes.foreign_registry import ForeignRegistry, Storage
 from harness.token_server import self_signed
 from integration.registry.upstream.setup import model_at, read_range, upstream_to
+from services.registry.upstream.challenge import Credentials
 from shared.digest import digest_of
-from shared.errors import UpstreamFailed, UpstreamForbidden
+from shared.errors import UpstreamFailed, UpstreamForbidden, UpstreamRefused
+from shared.settings import Secret
 
 WEIGHTS = os.urandom(100_000)
 DIGEST = digest_of(WEIGHTS)
@@ -71,3 +73,17 @@ async def test_a_redirect_to_plain_http_is_not_followed(
         with pytest.raises(UpstreamForbidden, match="from https to plain http"):
             await read_range(repository, DIGEST, 0, 10)
     assert storage.seen == []
+
+
+async def test_a_login_is_shown_over_tls_and_one_for_plain_http_is_not(
+    foreign: ForeignRegistry, secure_host: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    foreign.challenge = 'Basic realm="foreign"'
+    login = Credentials("ann", Secret("secure"))
+    credentials = {secure_host: login, f"http://{secure_host}": Credentials("ann", Secret("plain"))}
+    upstream = upstream_to(secure_host, credentials=credentials)
+    async with upstream, upstream.repository(model_at(secure_host)) as repository:
+        with pytest.raises(UpstreamRefused, match="access denied"):
+            await repository.manifest()
+    assert [seen.authorization for seen in foreign.seen] == [None, login.header]

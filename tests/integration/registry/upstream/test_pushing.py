@@ -13,12 +13,14 @@ from harness.cutting_proxy import CuttingProxy
 from integration.registry.upstream.conftest import serving
 from integration.registry.upstream.setup import PART_BYTES, model_at, repository_at, upstream_to
 from services.registry.blob_store import BlobStore
-from services.registry.manifest_store import ManifestStore, encode_manifest
+from services.registry.library import ModelLibrary
+from services.registry.manifest_store import ManifestStore, StoredManifest, encode_manifest
+from services.registry.paths import StorePaths
 from services.registry.transfers.progress import Progress
 from services.registry.transfers.push import push
 from services.registry.upstream.repository import Repository
 from shared.digest import Digest, digest_of
-from shared.errors import ModelUnknown, UpstreamFailed, UpstreamRefused
+from shared.errors import BlobMissing, ModelUnknown, UpstreamFailed, UpstreamRefused
 from shared.manifest import CONFIG_MEDIA_TYPE, Layer, Manifest, MediaType
 from shared.model_name import ModelName
 
@@ -190,10 +192,15 @@ async def model(host: str, blobs: BlobStore, manifests: ManifestStore) -> ModelN
 
 
 async def test_a_pushed_model_is_complete_and_tells_how_it_went(
-    foreign: ForeignRegistry, host: str, model: ModelName, blobs: BlobStore, manifests: ManifestStore
+    foreign: ForeignRegistry,
+    host: str,
+    model: ModelName,
+    blobs: BlobStore,
+    manifests: ManifestStore,
+    library: ModelLibrary,
 ) -> None:
     async with upstream_to(host) as upstream:
-        told = [progress async for progress in push(model, upstream, manifests, blobs, insecure=True)]
+        told = [progress async for progress in push(model, upstream, manifests, blobs, library, insecure=True)]
     assert foreign.blobs == {DIGEST: WEIGHTS, digest_of(CONFIG): CONFIG}
     assert foreign.manifests["v1"] == encode_manifest(manifests.read(model).manifest).rstrip()
     assert list(statuses(told)) == [
@@ -213,34 +220,100 @@ def statuses(told: list[Progress]) -> Iterator[str]:
 
 
 async def test_what_the_registry_has_is_not_sent_again(
-    foreign: ForeignRegistry, host: str, model: ModelName, blobs: BlobStore, manifests: ManifestStore
+    foreign: ForeignRegistry,
+    host: str,
+    model: ModelName,
+    blobs: BlobStore,
+    manifests: ManifestStore,
+    library: ModelLibrary,
 ) -> None:
     async with upstream_to(host) as upstream:
         for _ in range(2):
-            async for _progress in push(model, upstream, manifests, blobs, insecure=True):
+            async for _progress in push(model, upstream, manifests, blobs, library, insecure=True):
                 pass
     assert len(foreign.requests("PUT")) == 2 + 2
     assert len(foreign.requests("POST")) == 2
 
 
 async def test_a_model_that_is_not_here_is_not_pushed(
-    foreign: ForeignRegistry, host: str, blobs: BlobStore, manifests: ManifestStore
+    foreign: ForeignRegistry, host: str, blobs: BlobStore, manifests: ManifestStore, library: ModelLibrary
 ) -> None:
     async with upstream_to(host) as upstream:
         with pytest.raises(ModelUnknown, match=f"model '{host}/team/model:v1' not found"):
-            await anext(push(model_at(host), upstream, manifests, blobs, insecure=True))
+            await anext(push(model_at(host), upstream, manifests, blobs, library, insecure=True))
     assert foreign.seen == []
 
 
 async def test_leaving_a_push_ends_it(
-    foreign: ForeignRegistry, host: str, model: ModelName, blobs: BlobStore, manifests: ManifestStore
+    foreign: ForeignRegistry,
+    host: str,
+    model: ModelName,
+    blobs: BlobStore,
+    manifests: ManifestStore,
+    library: ModelLibrary,
 ) -> None:
     tasks_before = asyncio.all_tasks()
     async with upstream_to(host, part_bytes=1024) as upstream:
-        pushing = push(model, upstream, manifests, blobs, insecure=True)
+        pushing = push(model, upstream, manifests, blobs, library, insecure=True)
         async for progress in pushing:
             if progress.digest:
                 break
         await pushing.aclose()
         assert {task for task in asyncio.all_tasks() - tasks_before if "upload" in repr(task.get_coro())} == set()
     assert Digest(DIGEST) not in foreign.blobs
+
+
+async def test_what_is_being_pushed_stays_until_it_was_pushed(
+    foreign: ForeignRegistry,
+    host: str,
+    model: ModelName,
+    blobs: BlobStore,
+    manifests: ManifestStore,
+    library: ModelLibrary,
+) -> None:
+    async with upstream_to(host) as upstream:
+        pushing = push(model, upstream, manifests, blobs, library, insecure=True)
+        await anext(pushing)
+        await library.delete(model)
+        assert [progress async for progress in pushing][-1].status == "success"
+    assert foreign.blobs == {DIGEST: WEIGHTS, digest_of(CONFIG): CONFIG}
+
+
+class ReplacedMeanwhile(ManifestStore):
+    """Somebody replaces the model right after it was read for the first time."""
+
+    successor: bytes | None = None
+
+    def read(self, name: ModelName) -> StoredManifest:
+        stored = super().read(name)
+        if self.successor is not None:
+            self.write(name, self.successor)
+            self.successor = None
+        return stored
+
+
+async def test_a_model_that_is_replaced_before_its_blobs_are_held_is_pushed_as_it_is_then(
+    foreign: ForeignRegistry, host: str, model: ModelName, tmp_path: Path, blobs: BlobStore, library: ModelLibrary
+) -> None:
+    replaced = ReplacedMeanwhile(StorePaths(tmp_path / "models"), blobs)
+    config, _ = await blobs.commit_bytes(b"{}")
+    successor = Manifest(config=Layer(media_type=CONFIG_MEDIA_TYPE, digest=config, size=2), layers=())
+    replaced.successor = encode_manifest(successor)
+    async with upstream_to(host) as upstream:
+        async for _progress in push(model, upstream, replaced, blobs, library, insecure=True):
+            pass
+    assert foreign.blobs == {config: b"{}"}
+    assert foreign.manifests["v1"] == encode_manifest(successor).rstrip()
+
+
+async def test_a_file_that_goes_away_is_no_failure_of_the_network(
+    foreign: ForeignRegistry, host: str, weights: Path
+) -> None:
+    async with repository_at(host) as repository:
+        with pytest.raises(BlobMissing):
+            await repository.upload_blob(
+                DIGEST, weights, mount_from="", on_progress=lambda _sent: weights.unlink(missing_ok=True)
+            )
+        assert len(foreign.requests("PATCH")) <= 2
+        with pytest.raises(BlobMissing):
+            await upload(repository, weights)

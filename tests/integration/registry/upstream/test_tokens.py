@@ -93,7 +93,8 @@ async def test_a_public_model_needs_a_token_but_no_name(foreign: ForeignRegistry
 async def test_a_login_asks_for_its_own_token(foreign: ForeignRegistry, host: str, desk: TokenDesk) -> None:
     desk.field = "access_token"
     async with repository_at(
-        host, upstream_to(host, realm_host(foreign), credentials={host: LOGIN, "other.example": LOGIN})
+        host,
+        upstream_to(host, realm_host(foreign), credentials={f"http://{host}": LOGIN, "http://other.example": LOGIN}),
     ) as repository:
         assert await repository.manifest() == b"{}"
     assert [authorization for authorization, _ in desk.asked] == [LOGIN.header]
@@ -102,7 +103,7 @@ async def test_a_login_asks_for_its_own_token(foreign: ForeignRegistry, host: st
 async def test_a_login_for_one_registry_is_not_shown_to_another(
     foreign: ForeignRegistry, host: str, desk: TokenDesk
 ) -> None:
-    upstream = upstream_to(host, realm_host(foreign), credentials={"other.example": LOGIN})
+    upstream = upstream_to(host, realm_host(foreign), credentials={"http://other.example": LOGIN})
     async with repository_at(host, upstream) as repository:
         await repository.manifest()
     assert [authorization for authorization, _ in desk.asked] == [None]
@@ -110,7 +111,7 @@ async def test_a_login_for_one_registry_is_not_shown_to_another(
 
 async def test_a_basic_challenge_is_met_with_the_login(foreign: ForeignRegistry, host: str) -> None:
     foreign.challenge = 'Basic realm="foreign"'
-    async with repository_at(host, upstream_to(host, credentials={host: LOGIN})) as repository:
+    async with repository_at(host, upstream_to(host, credentials={f"http://{host}": LOGIN})) as repository:
         with pytest.raises(UpstreamRefused, match=r"^pull model manifest: unauthorized: access denied$"):
             await repository.manifest()
     assert [seen.authorization for seen in foreign.seen] == [None, LOGIN.header]
@@ -157,7 +158,7 @@ async def test_the_storage_a_registry_points_to_never_sees_the_token(
     foreign: ForeignRegistry, host: str, desk: TokenDesk, storage: Storage
 ) -> None:
     hosts = (host, realm_host(foreign), str(URL(storage.url).authority))
-    async with repository_at(host, upstream_to(*hosts, credentials={host: LOGIN})) as repository:
+    async with repository_at(host, upstream_to(*hosts, credentials={f"http://{host}": LOGIN})) as repository:
         assert await read_range(repository, DIGEST, 0, 3) == WEIGHTS[:3]
         assert await read_range(repository, DIGEST, 3, 7) == WEIGHTS[3:]
     assert [seen.authorization for seen in storage.seen] == [None, None]
@@ -183,7 +184,10 @@ async def test_a_key_signs_for_the_registrys_own_token_server(
     public, key = signing_key
     foreign.manifests["v1"] = b"{}"
     desk = TokenDesk(foreign)
-    async with with_own_desk(foreign, desk) as host, repository_at(host, upstream_to(host, key=key)) as repository:
+    async with (
+        with_own_desk(foreign, desk) as host,
+        repository_at(host, upstream_to(host, credentials={f"http://{host}": None}, key=key)) as repository,
+    ):
         assert await repository.manifest() == b"{}"
     [(authorization, url)] = desk.asked
     assert authorization is not None
@@ -198,7 +202,8 @@ async def test_a_key_signs_for_the_registrys_own_token_server(
 async def test_a_key_does_not_sign_for_another_host(
     foreign: ForeignRegistry, host: str, desk: TokenDesk, signing_key: tuple[Ed25519PublicKey, SigningKey]
 ) -> None:
-    async with repository_at(host, upstream_to(host, realm_host(foreign), key=signing_key[1])) as repository:
+    upstream = upstream_to(host, realm_host(foreign), credentials={f"http://{host}": None}, key=signing_key[1])
+    async with repository_at(host, upstream) as repository:
         with pytest.raises(UpstreamRefused) as refused:
             await repository.manifest()
     text = f'realm host "{realm_host(foreign)}" does not match original host "{host}"'
@@ -214,3 +219,31 @@ async def test_each_pull_begins_without_the_last_ones_token(
             async with upstream.repository(model_at(host), insecure=True) as repository:
                 await repository.manifest()
     assert [seen.authorization for seen in foreign.seen] == [None, "Bearer token-1", None, "Bearer token-2"]
+
+
+@pytest.mark.parametrize("challenge", ["Basic", "Bearer"])
+async def test_over_plain_http_a_login_for_https_is_not_shown(
+    foreign: ForeignRegistry, host: str, desk: TokenDesk, challenge: str
+) -> None:
+    """Whoever is on the way may have sent the challenge."""
+    foreign.challenge = 'Basic realm="foreign"' if challenge == "Basic" else ""
+    desk.is_closed = True
+    async with repository_at(host, upstream_to(host, realm_host(foreign), credentials={host: LOGIN})) as repository:
+        with pytest.raises(UpstreamRefused, match=r"unauthorized: access denied$"):
+            await repository.manifest()
+    assert [seen.authorization for seen in foreign.seen] == [None]
+    assert [authorization for authorization, _ in desk.asked] == ([] if challenge == "Basic" else [None])
+
+
+async def test_over_plain_http_a_key_is_not_shown_unasked(
+    foreign: ForeignRegistry, signing_key: tuple[Ed25519PublicKey, SigningKey]
+) -> None:
+    foreign.manifests["v1"] = b"{}"
+    desk = TokenDesk(foreign)
+    async with with_own_desk(foreign, desk) as host:
+        upstream = upstream_to(host, credentials={host: LOGIN}, key=signing_key[1])
+        async with repository_at(host, upstream) as repository:
+            assert await repository.manifest() == b"{}"
+    [(authorization, url)] = desk.asked
+    assert authorization is None
+    assert "nonce" not in url.query

@@ -86,6 +86,14 @@ def test_a_file_that_is_no_whole_tar_is_refused(spoil: Callable[[bytes], bytes],
         read_contents(path)
 
 
+def test_headers_that_follow_each_other_without_end_are_refused(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("x")
+    header.type = tarfile.XHDTYPE
+    (tmp_path / "x.tar").write_bytes(header.tobuf(tarfile.USTAR_FORMAT) * 5000)
+    with pytest.raises(CliError, match="not a tar file, or it is damaged"):
+        read_contents(tmp_path / "x.tar")
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CliError, match=r"cannot read .*nothing\.tar"):
         read_contents(tmp_path / "nothing.tar")

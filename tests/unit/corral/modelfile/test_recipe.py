@@ -111,6 +111,10 @@ def test_a_required_version_is_kept_without_its_v(text: str, version: str) -> No
     assert parse(f"FROM a\nREQUIRES {text}").requires == version
 
 
+def test_corrals_own_parameter_is_understood() -> None:
+    assert parse("FROM a\nPARAMETER reproducible true").parameters == {"reproducible": True}
+
+
 @pytest.mark.parametrize("text", ["soon", "01.2.3", "1.2-rc1", "1.2.3-01", "1.2.3-", "1.2.3.4", '""', "vv1.0.0"])
 def test_a_required_version_must_be_one(text: str) -> None:
     assert error_of(f"FROM a\nREQUIRES {text}") == "requires must be a valid semver (e.g. 0.14.0)"

@@ -62,7 +62,8 @@ def test_a_file_goes_exactly_when_its_kind_is_left_alone_and_not_needed(
         found.kind is FileKind.PARTIAL and found.digest not in kept and NOW_UNIX_S - found.changed_unix_s < GRACE_S
         for found in files
     )
-    assert bool(planned.postponed) is bool(unread_count or downloading)
+    has_lost_manifests = not manifests and any(found.kind is FileKind.BLOB for found in files)
+    assert bool(planned.postponed) is bool(unread_count or downloading or has_lost_manifests)
     for found in files:
         age_s = NOW_UNIX_S - found.changed_unix_s
         needed = found.digest in kept or any(found.digest in manifest.references for manifest in manifests)

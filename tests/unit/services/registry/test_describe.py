@@ -76,13 +76,18 @@ def test_capabilities_come_from_template_file_config_and_projector() -> None:
     assert capabilities(known(template="{{ .Prompt }}{{ .Suffix }}")) == {"completion", "insert"}
     assert capabilities(known(config=ModelConfig(parser="qwen3-thinking"))) == {"completion", "tools", "thinking"}
     assert capabilities(known(config=ModelConfig(capabilities=("image",)))) == {"completion", "image"}
-    assert capabilities(known(tokenizer__chat_template=fake.string(TOOLS_JINJA))) == {"completion", "tools"}
     assert capabilities(known(llama__vision__block_count=fake.typed("u32", 4))) == {"completion", "vision"}
     hears = {"clip__has_audio_encoder": fake.typed("bool", True)}
     assert capabilities(known(PROJECTOR, projector=clip())) == {"completion", "vision"}
     assert capabilities(known(PROJECTOR, projector=clip(**hears))) == {"completion", "vision", "audio"}
     deaf = clip(**hears, clip__projector_type=fake.string("gemma3nv"))
     assert capabilities(known(PROJECTOR, projector=deaf)) == {"completion", "vision"}
+
+
+def test_the_listing_tells_only_what_needs_no_look_at_the_files_own_template() -> None:
+    found = known(tokenizer__chat_template=fake.string(TOOLS_JINJA))
+    assert set(shown_of(found)["capabilities"]) == set(entry(found).capabilities) == {"completion", "tools"}
+    assert listing_row(found.stored, found.config, found)["capabilities"] == ["completion"]
 
 
 def test_names_that_share_weights_share_what_is_resident_unless_an_adapter_differs() -> None:

@@ -39,6 +39,11 @@ def test_json_has_sorted_keys_escaped_markup_and_an_end_of_line() -> None:
     )
 
 
+def test_numbers_in_json_look_as_go_writes_them() -> None:
+    numbers = [1.0, -0.0, 0.7, 8192, True, 1e-7, 1e20, 1e21]
+    assert go_json(numbers) == b"[1,-0,0.7,8192,true,1e-7,100000000000000000000,1e+21]\n"
+
+
 @pytest.mark.parametrize(
     ("zone", "unix_ns", "text"),
     [

@@ -1,9 +1,12 @@
 """When blobs go: at once with their model, after a grace period when they were only left behind, never under a push."""
 
+import asyncio
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +40,7 @@ class Store:
 
         self.changes_count = 0
         self.paths = paths
+        self.manifests = manifests
         self.blobs = blobs
         self.clock = clock
         self.library = ModelLibrary(manifests, blobs, changed, grace_s=GRACE_S, clock=clock)
@@ -107,6 +111,7 @@ async def test_a_promise_is_made_for_what_is_here_only(store: Store) -> None:
 
 
 async def test_promised_and_held_blobs_are_not_collected(store: Store) -> None:
+    await store.put(b"a model")
     promised, _ = await store.blobs.commit_bytes(b"promised")
     held, _ = await store.blobs.commit_bytes(b"held")
     forgotten, _ = await store.blobs.commit_bytes(b"forgotten")
@@ -150,6 +155,7 @@ async def test_no_blob_is_collected_while_a_manifest_cannot_be_read(
 
 
 async def test_nothing_is_collected_while_another_program_downloads(store: Store) -> None:
+    await store.put(b"a model")
     finished_layer, _ = await store.blobs.commit_bytes(b"a layer of the model that is being pulled")
     store.make_old()
     partial = store.paths.blobs / f"sha256-{'0' * 64}-partial"
@@ -178,3 +184,84 @@ async def test_a_manifest_whose_blob_is_missing_changes_nothing(store: Store) ->
         await store.library.put(NAME, encode_manifest(Manifest(config=layer, layers=())))
     assert store.changes_count == 1
     assert store.has(OLD)
+
+
+@pytest.mark.parametrize("is_folder_missing", [False, True])
+async def test_no_blob_is_collected_while_there_is_no_manifest_at_all(store: Store, is_folder_missing: bool) -> None:
+    """They may lie on a volume that was not mounted."""
+    await store.put(b"old weights")
+    store.paths.manifest(NAME).unlink()
+    if is_folder_missing:
+        for folder in store.paths.manifest(NAME).parents[:4]:
+            folder.rmdir()
+    store.make_old()
+    assert await store.library.collect() == 0
+    assert store.has(OLD)
+    assert bool(store.manifests.scan().corrupt_count) is is_folder_missing
+
+
+async def test_a_body_that_is_on_its_way_keeps_what_its_push_was_promised(store: Store) -> None:
+    await store.put(b"a model")
+    promised, _ = await store.blobs.commit_bytes(b"promised")
+    other, _ = await store.blobs.commit_bytes(b"promised to another push")
+    await store.library.promise(promised, REPOSITORY)
+    await store.library.promise(other, "another")
+
+    async def slow() -> AsyncIterator[bytes]:
+        for _ in range(4):
+            store.clock.advance(GRACE_S * 0.6)
+            yield b"chunk"
+            await store.library.collect()
+
+    assert [chunk async for chunk in store.library.renewing(slow(), REPOSITORY)] == [b"chunk"] * 4
+    assert store.has(promised)
+    assert not store.has(other)
+
+
+async def test_what_no_manifest_names_is_promised_until_it_is_due_to_be_collected(store: Store) -> None:
+    digest, _ = await store.blobs.commit_bytes(b"sent before a restart")
+    assert await store.library.promise_unnamed(digest, REPOSITORY)
+    assert store.library.promised(digest, REPOSITORY)
+    store.make_old()
+    assert not await store.library.promise_unnamed(digest, REPOSITORY)
+    assert not await store.library.promise_unnamed(digest_of(b"not here"), REPOSITORY)
+    assert not store.library.promised(digest, REPOSITORY)
+
+
+async def test_what_is_wanted_only_if_absent_replaces_nothing(store: Store) -> None:
+    await store.put(b"new weights")
+    newer = store.manifests.read_with_content(NAME)[1]
+    await store.put(b"old weights")
+    kept = store.manifests.read_with_content(NAME)[1]
+    await store.library.put(parse_model_name("TEAM/bot"), newer, only_if_absent=True)
+    assert store.manifests.names() == [NAME]
+    assert store.manifests.read_with_content(NAME)[1] == kept
+    store.paths.manifest(NAME).write_bytes(b"{")
+    await store.library.put(NAME, newer, only_if_absent=True)
+    assert store.manifests.read_with_content(NAME)[1] == newer
+
+
+async def test_a_replacement_that_is_cancelled_is_still_finished(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    await store.put(b"new weights")
+    newer = store.manifests.read_with_content(NAME)[1]
+    await store.put(b"old weights")
+    await store.library.promise(NEW, REPOSITORY)
+    begun, may_go = threading.Event(), threading.Event()
+    write = store.manifests.write
+
+    def slow_write(*args: Any) -> None:
+        begun.set()
+        assert may_go.wait(10)
+        write(*args)
+
+    monkeypatch.setattr(store.manifests, "write", slow_write)
+    putting = asyncio.create_task(store.library.put(NAME, newer))
+    await asyncio.to_thread(begun.wait, 10)
+    long_ago = time.time() - 10 * GRACE_S
+    os.utime(store.paths.blob(OLD), (long_ago, long_ago))
+    putting.cancel()
+    may_go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+    assert not store.library.promised(NEW, REPOSITORY)
+    assert store.paths.blob(OLD).stat().st_mtime > long_ago + GRACE_S

@@ -1,6 +1,7 @@
 """Rendering beyond what `golden/` can show: structs, dates, and what stops a template that does too much."""
 
 import time
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -111,6 +112,31 @@ def test_a_template_that_does_too_much_is_stopped_soon(source: str, problem: str
     with pytest.raises(TemplateFailed, match=problem):
         rendered(source, data)
     assert time.perf_counter() - began < 10, "generous: it takes less than a second on one core"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ printf $.Wide 1 }}",
+        '{{ printf "%1000000d" $.Items }}',
+        "{{ printf $.Again $.Long }}",
+        '{{ printf "x"' + " $.Nested" * 1000 + " }}",
+        "{{ print" + " $.Nested" * 1000 + " }}",
+        "{{ println" + " $.Nested" * 1000 + " }}",
+        "{{ html" + " $.Nested" * 1000 + " }}",
+    ],
+    ids=["widths", "items", "argument", "extra", "print", "println", "html"],
+)
+def test_one_call_is_stopped_before_it_has_built_more_text_than_it_may(source: str) -> None:
+    long = "ab" * 250_000
+    data = {"Wide": "%1000000[1]d" * 300, "Again": "%[1]s" * 300, "Long": long, "Nested": [long], "Items": [1] * 300}
+    tracemalloc.start()
+    try:
+        with pytest.raises(TemplateFailed, match=r"too (many steps|much text)"):
+            rendered(source, data)
+        assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_budget_allows_its_limit_and_not_one_more() -> None:

@@ -17,15 +17,25 @@ def test_versions_are_in_the_order_of_semver() -> None:
     assert precedence("1.0.0+build.1") == precedence("1.0.0+build.2")
 
 
+def test_missing_parts_of_a_version_count_as_zero() -> None:
+    assert precedence("1") == precedence("1.0") == precedence("1.0.0")
+
+
 @pytest.mark.parametrize(
     ("text", "version"),
-    [("", ""), ("v0.14.0", "0.14.0"), ("0.14.0-rc1", "0.14.0-rc1"), (OLLAMA_VERSION, OLLAMA_VERSION)],
-)
+    [
+        ("", ""), ("v0.14.0", "0.14.0"), ("0.14", "0.14"), ("v0", "0"), ("0.1.2-a.0+b.01", "0.1.2-a.0+b.01"),
+        ("0.14.0-rc1", "0.14.0-rc1"), (OLLAMA_VERSION, OLLAMA_VERSION),
+    ],
+)  # fmt: skip
 def test_a_version_this_server_has_is_stored_without_its_v(text: str, version: str) -> None:
     assert required_version(text) == version
 
 
-@pytest.mark.parametrize("text", ["soon", "1.0", "01.2.3", "1.2.3-", "1.2.3\n", "0." + "9" * 300 + ".0", "٠.1.2"])
+@pytest.mark.parametrize(
+    "text",
+    ["soon", "1.", "0.14-rc1", "01.2.3", "1.2.3-", "1.2.3-01", "1.2.3\n", "0." + "9" * 300 + ".0", "٠.1.2"],
+)
 def test_what_is_no_version_is_refused(text: str) -> None:
     with pytest.raises(ParameterInvalid) as refused:
         required_version(text)

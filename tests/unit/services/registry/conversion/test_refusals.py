@@ -24,6 +24,7 @@ from fakes.tiny_checkpoints import (
 from shared.errors import ModelFileInvalid
 
 LLAMA = {**LLAMA_CONFIG, "vocab_size": 640, "num_hidden_layers": 1}
+YARN = {"rope_type": "yarn", "factor": 4.0}
 BERT = {**BERT_CONFIG, "vocab_size": 440, "num_hidden_layers": 1}
 
 
@@ -71,6 +72,12 @@ def bert(tmp_path: Path) -> dict[str, Path]:
         ({"rope_scaling": {"type": "dynamic", "factor": 2.0}}, "rope scaling of the type 'dynamic' is not supported"),
         ({"rope_scaling": {"type": "yarn"}}, "the factor of the rope scaling is missing"),
         ({"rope_scaling": {"rope_type": "llama3"}}, "the rope scaling is incomplete"),
+        ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "the rope scaling is incomplete"),
+        ({"rope_scaling": {**YARN, "attention_factor": 1.0}}, "YaRN with attention_factor 1.0 is not supported"),
+        ({"rope_scaling": {**YARN, "beta_fast": 16}}, "YaRN with beta_fast 16.0 is not supported; 32 is"),
+        ({"rope_scaling": {**YARN, "beta_slow": 2}}, "YaRN with beta_slow 2.0 is not supported; 1 is"),
+        ({"rope_scaling": {**YARN, "mscale": 1.0, "mscale_all_dim": 1.0}}, "YaRN with mscale and mscale_all_dim"),
+        ({"rope_scaling": {**YARN, "truncate": False}}, "or without truncate"),
     ],
 )
 def test_a_decoder_that_is_not_what_it_should_be(

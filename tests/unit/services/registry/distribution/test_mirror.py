@@ -6,7 +6,8 @@ import pytest
 
 from fakes.small_models import small_model
 from services.registry.distribution import mirror as mirror_module
-from services.registry.distribution.mirror import Mirror, Pull
+from services.registry.distribution.dialect import Refusal
+from services.registry.distribution.mirror import PULLS_MAX, Mirror, Pull
 from services.registry.transfers.transfer import TransferKind
 from shared.digest import Digest, digest_of
 from shared.errors import CorralError, DeadlineExceeded, UpstreamFailed, UpstreamForbidden, UpstreamUnknown
@@ -18,9 +19,17 @@ BLOB = next(iter(MODEL.blobs))
 
 
 class FakePull:
-    def __init__(self, name: ModelName, content: bytes | CorralError, kind: TransferKind = TransferKind.PULL) -> None:
+    def __init__(
+        self,
+        name: ModelName,
+        content: bytes | CorralError,
+        kind: TransferKind = TransferKind.PULL,
+        *,
+        only_if_absent: bool = False,
+    ) -> None:
         self.name = name
         self.kind = kind
+        self.only_if_absent = only_if_absent
         self._content = content
 
     async def manifest(self) -> bytes:
@@ -38,8 +47,9 @@ class FakePulls:
         self.content = content
         self.transfers: list[Pull] = []
 
-    async def pull(self, name: ModelName) -> Pull:
-        self.transfers.append(FakePull(name, self.content))
+    async def pull(self, name: ModelName, *, only_if_absent: bool) -> Pull:
+        await asyncio.sleep(0)
+        self.transfers.append(FakePull(name, self.content, only_if_absent=only_if_absent))
         return self.transfers[-1]
 
     def running(self) -> list[Pull]:
@@ -89,10 +99,26 @@ async def test_a_pull_that_fails_is_told_as_it_failed() -> None:
 
 async def test_a_silent_registry_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     class Silent(FakePulls):
-        async def pull(self, name: ModelName) -> Pull:
+        async def pull(self, name: ModelName, *, only_if_absent: bool) -> Pull:
             await asyncio.Event().wait()
             raise AssertionError
 
     monkeypatch.setattr(mirror_module, "MANIFEST_WAIT_S", 0.01)
     with pytest.raises(DeadlineExceeded):
         await Mirror(Silent(b"")).manifest(NAME, None)
+
+
+async def test_readers_start_only_so_many_pulls_at_a_time() -> None:
+    pulls = FakePulls(MODEL.manifest)
+    asked = FakePull(parse_model_name("hub.example/team/asked"), MODEL.manifest)
+    pulls.transfers.append(asked)
+    mirror = Mirror(pulls)
+    names = [parse_model_name(f"hub.example/team/bot{number}") for number in range(PULLS_MAX + 2)]
+    told = await asyncio.gather(*(mirror.manifest(name, None) for name in names), return_exceptions=True)
+    assert told[:PULLS_MAX] == [MODEL.manifest] * PULLS_MAX
+    for refusal in told[PULLS_MAX:]:
+        assert isinstance(refusal, Refusal)
+        assert (refusal.status, refusal.code) == (429, "TOOMANYREQUESTS")
+        assert refusal.headers == {"Retry-After": "60"}
+    for name in (names[0], asked.name):
+        assert await mirror.manifest(name, None) == MODEL.manifest

@@ -1,19 +1,21 @@
 """Uploads in parts: what is kept, what is undone, what a restart leaves."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from io import FileIO
 from pathlib import Path
 
 import pytest
 
+from services.registry.blob_folder import BlobFile, blob_files
 from services.registry.blob_store import BlobStore
 from services.registry.distribution import upload_store
 from services.registry.distribution.chunks import Chunk, ChunkOutOfOrder
 from services.registry.distribution.upload_store import ChunkIncomplete, UploadsExceeded, UploadStore, UploadUnknown
 from services.registry.paths import StorePaths
 from services.registry.publishing import write_all
-from shared.digest import digest_of
+from shared.digest import HashingCopy, digest_of
 from shared.errors import DigestMismatch
 
 CONTENT = bytes(range(256)) * 40
@@ -202,3 +204,66 @@ async def test_a_full_disk_leaves_an_upload_that_can_go_on(
     await uploads.append(upload, stream(CONTENT[offset:]))
     await uploads.finish(upload, DIGEST, announce=absent)
     assert blobs.read(DIGEST) == CONTENT
+
+
+async def test_an_upload_that_begins_while_another_looks_around_keeps_its_turns(
+    uploads: UploadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed, may_go = threading.Event(), threading.Event()
+
+    def slow_listing(folder: Path) -> tuple[BlobFile, ...]:
+        found = blob_files(folder)
+        listed.set()
+        assert may_go.wait(10)
+        return found
+
+    monkeypatch.setattr(upload_store, "blob_files", slow_listing)
+    other = asyncio.create_task(uploads.start())
+    await asyncio.to_thread(listed.wait, 10)
+    monkeypatch.setattr(upload_store, "blob_files", blob_files)
+    upload = await uploads.start()
+    reached, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield CONTENT[:50]
+        reached.set()
+        await may_end.wait()
+        yield CONTENT[50:100]
+
+    first = asyncio.create_task(uploads.append(upload, slow(), Chunk(0, 100)))
+    await reached.wait()
+    may_go.set()
+    await other
+    second = asyncio.create_task(uploads.append(upload, stream(CONTENT[:100]), Chunk(0, 100)))
+    await asyncio.to_thread(listed.wait, 10)
+    may_end.set()
+    assert await first == 100
+    with pytest.raises(ChunkOutOfOrder):
+        await second
+
+
+async def test_what_was_hashed_after_a_restart_is_known_though_the_client_left(
+    uploads: UploadStore, paths: StorePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = await uploads.start()
+    await uploads.append(upload, stream(CONTENT))
+    begun, may_go = threading.Event(), threading.Event()
+    reads: list[int] = []
+
+    class SlowHash(HashingCopy):
+        def update(self, chunk: bytes) -> None:
+            reads.append(len(chunk))
+            begun.set()
+            assert may_go.wait(10)
+            super().update(chunk)
+
+    monkeypatch.setattr(upload_store, "HashingCopy", SlowHash)
+    again = UploadStore(paths)
+    left = asyncio.create_task(again.finish(upload, DIGEST, announce=absent))
+    await asyncio.to_thread(begun.wait, 10)
+    left.cancel()
+    may_go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    assert await again.finish(upload, DIGEST, announce=absent) == len(CONTENT)
+    assert sum(reads) == len(CONTENT)

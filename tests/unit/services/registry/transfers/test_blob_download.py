@@ -94,7 +94,8 @@ async def test_failures_that_gain_something_are_borne_without_end(
     await fetch(paths, source)
     assert paths.blob(DIGEST).read_bytes() == CONTENT
     # Every range that was asked for again begins where the one before was cut.
-    assert len(set(source.ranges)) == len(source.ranges) == 60 + len(range(0, len(CONTENT), PART_BYTES))
+    assert source.failures == []
+    assert len(set(source.ranges)) == len(source.ranges) > 60
 
 
 async def test_a_refusal_ends_it_and_what_has_arrived_stays(paths: StorePaths, source: Memory) -> None:

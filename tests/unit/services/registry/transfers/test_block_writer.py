@@ -106,3 +106,43 @@ async def test_after_a_failed_write_nothing_more_is_written() -> None:
     with pytest.raises(OSError, match="no room"):
         await receive()
     assert disk.blocks == []
+
+
+async def test_who_is_cancelled_on_leaving_leaves_after_the_last_write() -> None:
+    """The file may be closed then, and its descriptor be another file's."""
+    disk = Disk()
+    disk.open.clear()
+
+    async def receive() -> None:
+        async with BlockWriter(disk.write) as writer:
+            for chunk in (HALF, HALF, b"after"):
+                await writer.take(chunk)
+
+    receiving = asyncio.create_task(receive())
+    await asyncio.wait([receiving], timeout=0.01)
+    receiving.cancel()
+    await asyncio.wait([receiving], timeout=0.01)
+    assert not receiving.done()
+    disk.open.set()
+    with pytest.raises(asyncio.CancelledError):
+        await receiving
+    assert disk.blocks == [HALF + HALF, b"after"]
+
+
+async def test_a_write_that_fails_after_a_cancellation_does_not_replace_it() -> None:
+    disk = Disk()
+    disk.open.clear()
+    disk.fails = True
+
+    async def receive() -> None:
+        async with BlockWriter(disk.write) as writer:
+            await writer.take(b"last")
+
+    receiving = asyncio.create_task(receive())
+    await asyncio.wait([receiving], timeout=0.01)
+    receiving.cancel()
+    await asyncio.sleep(0)
+    disk.open.set()
+    with pytest.raises(asyncio.CancelledError):
+        await receiving
+    assert disk.blocks == []

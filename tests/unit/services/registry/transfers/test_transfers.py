@@ -18,11 +18,14 @@ STEP = Progress(status="pulling manifest")
 
 
 class KeptRecords:
-    """Records in memory; `away` refuses them."""
+    """Records in memory; `away` refuses them, and they are forgotten when `forgetful` is set."""
 
     def __init__(self) -> None:
         self.ids: set[str] = set()
         self.away = False
+        self.forgetting = asyncio.Event()
+        self.forgetful = asyncio.Event()
+        self.forgetful.set()
 
     async def remember(self, transfer: Transfer, *, insecure: bool) -> None:
         if self.away:
@@ -30,7 +33,9 @@ class KeptRecords:
         self.ids.add(transfer.id)
 
     async def forget(self, transfer_id: str) -> bool:
+        self.forgetting.set()
         await asyncio.sleep(0)
+        await self.forgetful.wait()
         known = transfer_id in self.ids
         self.ids.discard(transfer_id)
         return known
@@ -196,3 +201,65 @@ async def test_a_recorded_transfer_is_taken_up_once(transfers: Transfers, job: J
     with pytest.raises(UpstreamFailed):
         await joined.wait()
     assert job.started == [TINY]
+
+
+@pytest.mark.parametrize("ending", ["cancelled", "stopped"])
+async def test_what_is_done_cannot_be_cancelled_any_more(
+    transfers: Transfers, records: KeptRecords, job: Job, ending: str
+) -> None:
+    records.forgetful.clear()
+    job.gate.set()
+    transfer = await transfers.pull(TINY)
+    await records.forgetting.wait()
+    late = asyncio.create_task(transfers.close() if ending == "stopped" else _cancelled(transfers, transfer))
+    await asyncio.wait([late], timeout=0.01)
+    records.forgetful.set()
+    await late
+    async with asyncio.timeout(1):
+        await transfer.wait()
+    assert (transfers.running(), records.ids) == ([], set())
+
+
+async def _cancelled(transfers: Transfers, transfer: Transfer) -> None:
+    assert await transfers.cancel(transfer.id)
+
+
+async def test_what_is_cancelled_before_it_could_begin_ends_as_well(
+    transfers: Transfers, records: KeptRecords, job: Job
+) -> None:
+    transfer = await transfers.pull(TINY)
+    assert await transfers.cancel(transfer.id)
+    async with asyncio.timeout(1):
+        with pytest.raises(TransferCancelled):
+            await transfer.wait()
+    assert (transfers.running(), records.ids, job.started) == ([], set(), [])
+
+
+async def test_who_asks_for_https_does_not_share_a_plain_pull(transfers: Transfers) -> None:
+    plain = await transfers.pull(TINY, insecure=True)
+    secure = await transfers.pull(TINY)
+    assert plain is not secure
+    assert transfers.running() == [plain, secure]
+    assert await transfers.pull(TINY, insecure=True) is plain
+    assert await transfers.pull(TINY) is secure
+    assert await transfers.cancel(plain.id)
+    assert transfers.running() == [secure]
+
+
+async def test_a_recorded_plain_pull_is_taken_up_as_one(transfers: Transfers, job: Job) -> None:
+    resumed = asyncio.create_task(transfers.resume(TransferKind.PULL, TINY, insecure=True))
+    await until(lambda: bool(job.started))
+    assert [transfer.id for transfer in transfers.running()] == [(await transfers.pull(TINY, insecure=True)).id]
+    job.gate.set()
+    await resumed
+
+
+async def test_a_pull_replaces_a_model_as_soon_as_anybody_asked_for_it_by_name(transfers: Transfers, job: Job) -> None:
+    transfer = await transfers.pull(TINY, only_if_absent=True)
+    assert transfer.only_if_absent
+    assert not (await transfers.pull(TINY)).only_if_absent
+    assert not (await transfers.pull(TINY, only_if_absent=True)).only_if_absent
+    resuming = asyncio.create_task(transfers.resume(TransferKind.PULL, OTHER, insecure=False, only_if_absent=True))
+    await until(lambda: [each.only_if_absent for each in transfers.running()] == [False, True])
+    job.gate.set()
+    await resuming

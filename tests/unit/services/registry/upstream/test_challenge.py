@@ -116,10 +116,30 @@ def test_credentials_belong_to_hosts() -> None:
     found = parse_credentials(Secret("hub.inside:5000=ann:a:b=c, Other.example = bob:,"))
     assert set(found) == {"hub.inside:5000", "other.example"}
     login = found["hub.inside:5000"]
+    assert login is not None
     assert base64.b64decode(login.header.removeprefix("Basic ")) == b"ann:a:b=c"
 
 
-@pytest.mark.parametrize("text", ["secret", "host=secret", "=ann:secret", "host=:secret", "a/b=ann:secret"])
+def test_plain_http_is_an_entry_of_its_own() -> None:
+    found = parse_credentials(Secret("http://Hub.inside=ann:a, hub.inside=bob:b, http://other.inside:5000"))
+    assert set(found) == {"http://hub.inside", "hub.inside", "http://other.inside:5000"}
+    assert found["http://other.inside:5000"] is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "secret",
+        "host=secret",
+        "=ann:secret",
+        "host=:secret",
+        "a/b=ann:secret",
+        "http://host=secret",
+        "http://host=",
+        "http://",
+        "https://host=ann:secret",
+    ],
+)
 def test_credentials_of_another_form_stop_the_start_without_being_shown(text: str) -> None:
     with pytest.raises(SettingsInvalid) as invalid:
         parse_credentials(Secret(f"fine=ann:pw,{text}"))

@@ -1,16 +1,17 @@
 """The model file's own template: what Hugging Face's libraries offer inside it, and what it may not do."""
 
 import importlib.util
+import time
+import tracemalloc
 from pathlib import Path
 from typing import cast
 
 import pytest
 from gguf import GGUFReader
 
-from services.worker.chat_template.jinja import render_jinja
+from services.worker.chat_template.jinja import JINJA_CHARS_MAX, render_jinja
 from shared.errors import ParameterInvalid, TemplateFailed, TemplateInvalid
 from shared.generation import Message
-from shared.template_budget import SOURCE_CHARS_MAX
 
 HELLO = (Message(role="user", content="Hello"),)
 TALK = (
@@ -84,6 +85,7 @@ def test_a_template_with_macros_namespaces_and_special_tokens_is_rendered() -> N
         ("{{ 'a' ~ 1 ~ none }}{{ 'b' * 3 }}{{ 2 ** 3 }}{{ '%s!' % 'c' }}", "a1Nonebbb8c!"),
         ("  {% if true %}\nline\n  {% endif %}\nend", "line\nend"),
         ("{{ messages[0].content.split(' ')[0] }}", "Be"),
+        ("{{ '{{\"a\": {0}}}'.format(1) }}{{ '%5s' % 'a' }}{{ 'a-b' | replace('-', '+') }}", '{"a": 1}    aa+b'),
     ],
 )
 def test_templates_see_what_hugging_face_offers(source: str, text: str) -> None:
@@ -141,10 +143,97 @@ def test_a_template_cannot_leave_its_sandbox(source: str) -> None:
         "{{ 'a'.ljust(1000000000) }}",
         "{{ 9 ** 999999999 }}",
         "{% for i in range(90000) %}{{ 'aaaaaaaaaaaaaaaaaaaaaaaaa' * 10 }}{% endfor %}",
-        "x" * (SOURCE_CHARS_MAX + 1),
+        "x" * (JINJA_CHARS_MAX + 1),
     ],
     ids=["loops", "concat", "add", "repeat", "filter", "method", "power", "output", "source"],
 )
 def test_a_template_that_does_too_much_is_stopped(source: str) -> None:
     with pytest.raises((ParameterInvalid, TemplateFailed, TemplateInvalid)):
         rendered(source)
+
+
+@pytest.mark.parametrize("name", ["lipsum", "cycler", "joiner"])
+def test_what_makes_text_by_itself_is_not_there(name: str) -> None:
+    assert rendered("{{ " + name + " is defined }}") == "False"
+
+
+DOUBLED = "{% set ns = namespace(x=['a']) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}"
+BIG = "{% set big = 'ab c' * 1000000 %}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ('a' * 100000) | replace('a', 'b' * 20000) }}",
+        "{{ ('a' * 100000).replace('a', 'b' * 20000) }}",
+        "{{ range(100000) | map('string') | join('b' * 20000) }}",
+        "{{ ('b' * 20000).join(('a' * 100000) | list) }}",
+        "{{ ('a\n' * 10000) | indent(1000000) }}",
+        "{{ [[1, 2], [3, 4]] | tojson(indent=90000000) }}",
+        "{{ range(1000) | list | tojson(indent=1000000) }}",
+        "{{ ('%1000000d' * 300) | format(1) }}",
+        "{{ '%*d%*d%*d' * 100 % ((1000000, 1) * 150) }}",
+        "{{ '%(a)s' * 1000 % {'a': 'a' * 1000000} }}",
+        "{{ ('{0:1000000}' * 300).format(1) }}",
+        "{{ ('{0:{1}}' * 300).format(1, '1000000') }}",
+        "{{ ('a' * 100000).translate({97: 'b' * 20000}) }}",
+        "{{ ('\t' * 100000).expandtabs(20000) }}",
+        "{{ 'a'.encode() * 1000000000 }}",
+        "{{ [[1] * 100000] * 10000 | sum(start=[]) }}",
+        "{% set x = 'a' * 1000000 %}{{ [" + "x," * 1000 + "] }}",
+        "{% set x = 'a' * 1000000 %}{{ '' ~ [" + "x," * 1000 + "] }}",
+        "{% set ns = namespace(x=1) %}{% for i in range(60) %}{% set ns.x %}{{ ns.x }}{{ ns.x }}{% endset %}{% endfor %}",
+        "{% set x %}{% for i in range(99999) %}" + "a" * 20_000 + "{% endfor %}{% endset %}",
+        "{% set x %}{% for i in range(99999) %}{{ '" + "a" * 20_000 + "' }}{% endfor %}{% endset %}",
+        DOUBLED + "{{ ns.x }}",
+        DOUBLED + "{{ ns.x | string }}",
+        DOUBLED + "{{ ns.x | tojson }}",
+    ],
+)
+def test_nothing_is_built_that_is_more_than_a_template_may(source: str) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises((ParameterInvalid, TemplateFailed)):
+            rendered(source)
+        assert tracemalloc.get_traced_memory()[1] < 200_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        BIG + "{% for i in range(99999) %}{% set x = big | wordcount %}{% endfor %}",
+        BIG + "{% for i in range(99999) %}{% if big is lower %}{% endif %}{% endfor %}",
+        BIG + "{% for i in range(99999) %}{% set x = big.count('ba') %}{% endfor %}",
+        BIG + "{% for i in range(99999) %}{% if 'ba' in big %}{% endif %}{% endfor %}",
+        BIG + "{% for i in range(99999) %}{% set x = big[1:] %}{% endfor %}",
+        "{% set x = ('a' * 1000000).strip('b' * 1000000 ~ 'a') %}",
+        "{% set x = ('a' * 1000000).rfind('b' ~ 'a' * 500000) %}",
+        DOUBLED + DOUBLED.replace("ns", "n2") + "{{ ns.x == n2.x }}",
+        DOUBLED + DOUBLED.replace("ns", "n2") + "{{ [ns.x].count(n2.x) }}",
+    ],
+)
+def test_looking_at_much_again_and_again_is_stopped_soon(source: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(TemplateFailed, match="too many steps"):
+        rendered(source)
+    assert time.perf_counter() - began < 20, "generous: it takes a few seconds on one core"
+
+
+def test_a_template_of_too_many_parts_is_refused_before_it_is_compiled() -> None:
+    with pytest.raises(TemplateInvalid, match="parts"):
+        rendered("{{ x" + "~x" * 30_000 + " }}")
+
+
+def test_a_loop_is_not_used_up_by_asking_about_it() -> None:
+    assert rendered("{% for m in messages %}{{ loop is defined }}{{ m.role }}{% endfor %}", TALK[:2]) == (
+        "TruesystemTrueuser"
+    )
+
+
+def test_comparing_charges_no_text() -> None:
+    source = BIG + "{% for i in range(20) %}{% if big == 'a' or 'x' in big[1:] %}{% endif %}{% endfor %}done"
+    with pytest.raises(TemplateFailed, match="too many steps"):
+        rendered(source)
+    assert rendered(source.replace("20", "5")) == "done"
