@@ -182,8 +182,7 @@ BIG = "{% set big = 'ab c' * 1000000 %}"
         "{{ [[1] * 100000] * 10000 | sum(start=[]) }}",
         "{% set x = 'a' * 1000000 %}{{ [" + "x," * 1000 + "] }}",
         "{% set x = 'a' * 1000000 %}{{ '' ~ [" + "x," * 1000 + "] }}",
-        "{% set ns = namespace(x=1) %}"
-        "{% for i in range(60) %}{% set ns.x %}{{ ns.x }}{{ ns.x }}{% endset %}{% endfor %}",
+        "{% set n = namespace(x=1) %}{% for i in range(60) %}{% set n.x %}{{ n.x }}{{ n.x }}{% endset %}{% endfor %}",
         "{% set x %}{% for i in range(99999) %}" + "a" * 20_000 + "{% endfor %}{% endset %}",
         "{% set x %}{% for i in range(99999) %}{{ '" + "a" * 20_000 + "' }}{% endfor %}{% endset %}",
         DOUBLED + "{{ ns.x }}",
