@@ -1,4 +1,4 @@
-"""What a chat template can do, and how a model that follows it writes thoughts and tool calls. Pure.
+"""What a chat template can do, and the tags around the thoughts it shows. Pure.
 
 Two languages: a model's TEMPLATE (Go, by its syntax tree) and the `tokenizer.chat_template` of its file (Jinja, by
 its text). Both are Ollama's heuristics, because clients rely on what it finds.
@@ -13,7 +13,7 @@ import msgspec
 
 from shared.errors import TemplateInvalid
 from shared.go_template import Template, parse_template
-from shared.go_template.ast import Call, If, Nodes, Output, Range, Text, With
+from shared.go_template.ast import Call, Nodes, Output, Range, Text
 from shared.go_template.walking import bodies, dot_fields, field_names
 
 TRAITS_KEPT: Final = 256
@@ -92,13 +92,6 @@ def thinking_tags(template: Template) -> ThinkingTags | None:
     return ThinkingTags(opening, closing) if opening and closing else None
 
 
-def tool_call_tag(template: Template) -> str:
-    """What a model writes before its tool calls: the first text for `.ToolCalls` up to a brace, or else the brace."""
-    body = _tool_calls_body(template.nodes)
-    text = _first_text(body).replace("\r\n", "\n") if body is not None else ""
-    return text.partition("{")[0].strip() or "{"
-
-
 def _splits_thoughts_off(source: str) -> bool:
     """Whether a Jinja template cuts the thoughts out of earlier answers, which then had some."""
     return (
@@ -121,29 +114,3 @@ def _lists_with_thoughts(nodes: Nodes, *, in_messages: bool) -> Iterator[Nodes]:
             case _:
                 for body in bodies(node):
                     yield from _lists_with_thoughts(body, in_messages=in_messages)
-
-
-def _tool_calls_body(nodes: Nodes) -> Nodes | None:
-    """The body of the first `if` that asks for `.ToolCalls`."""
-    for node in nodes:
-        asked = node.branches if isinstance(node, If) else ()
-        for position, body in enumerate(bodies(node)):
-            if position < len(asked) and any("ToolCalls" in names for names in dot_fields(asked[position].condition)):
-                return body
-            found = _tool_calls_body(body)
-            if found is not None:
-                return found
-    return None
-
-
-def _first_text(nodes: Nodes) -> str:
-    """The first text that is not white space, not looking past an action that prints or a block."""
-    for node in nodes:
-        match node:
-            case Text(text=text) if text.strip():
-                return text
-            case If() | With() | Range():
-                return next((text for body in bodies(node) if (text := _first_text(body))), "")
-            case Output():
-                return ""
-    return ""

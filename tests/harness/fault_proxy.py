@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-READ_BYTES = 16 << 10
+from harness.proxy import READ_BYTES, Proxy
+
 SLOW_PAUSE_S = 0.002
 UNHARMED_BYTES = 4096
 """The beginning of a connection is left as it is: what a manifest would become is another test's business."""
@@ -20,7 +20,7 @@ class Fault(NamedTuple):
     after_bytes: int
 
 
-class FaultProxy:
+class FaultProxy(Proxy):
     """`likelihood` of a fault for each connection; `kinds` are `cut`, `stall`, `corrupt` and `slow`."""
 
     def __init__(
@@ -32,52 +32,31 @@ class FaultProxy:
         likelihood: float = 0.5,
         within_bytes: int,
     ) -> None:
-        host, port = target.rsplit(":", 1)
-        self._target = (host, int(port))
+        super().__init__(target)
         self._random = random.Random(seed)
         self._kinds = kinds
         self._within_bytes = within_bytes
         self.likelihood = likelihood
-        self.address = ""
         self.faults: Counter[str] = Counter()
-
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator["FaultProxy"]:
-        async with asyncio.TaskGroup() as connections:
-
-            def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                connections.create_task(self._connection(reader, writer))
-
-            server = await asyncio.start_server(connected, "127.0.0.1", 0)
-            self.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            try:
-                yield self
-            finally:
-                server.close()
 
     def _draw(self) -> Fault | None:
         if self._random.random() >= self.likelihood:
             return None
         return Fault(self._random.choice(self._kinds), self._random.randrange(UNHARMED_BYTES, self._within_bytes))
 
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server_reader, server_writer = await asyncio.open_connection(*self._target)
-        pumps = [
-            asyncio.create_task(_pump(reader, server_writer)),
-            asyncio.create_task(self._down(server_reader, writer, self._draw())),
-        ]
-        try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.wait(pumps)
-            for end in (writer, server_writer):
-                end.transport.abort()
-                with contextlib.suppress(ConnectionError):
-                    await end.wait_closed()
+    async def up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        with contextlib.suppress(ConnectionError):
+            while content := await reader.read(READ_BYTES):
+                writer.write(content)
+                await writer.drain()
+        return True
 
-    async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fault: Fault | None) -> None:
+    async def down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """A connection always ends abruptly here, as its other end may not have had its turn."""
+        await self._carry(reader, writer, self._draw())
+        return True
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fault: Fault | None) -> None:
         """Carry what the server sends, until the connection's fault is due."""
         carried_bytes = 0
         with contextlib.suppress(ConnectionError):
@@ -99,10 +78,3 @@ class FaultProxy:
                 carried_bytes += len(content)
                 writer.write(content)
                 await writer.drain()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while content := await reader.read(READ_BYTES):
-            writer.write(content)
-            await writer.drain()

@@ -113,7 +113,7 @@ def _options(fields: GoFields) -> dict[str, object]:
         "seed": fields.integer("seed"),
         "frequency_penalty": fields.real("frequency_penalty"),
         "presence_penalty": fields.real("presence_penalty"),
-        "stop": _stop(fields.anything("stop")),
+        "stop": stop_texts(fields.anything("stop")),
     }
     return {name: value for name, value in values.items() if value is not None}
 
@@ -122,7 +122,8 @@ def _or_one(value: float | None) -> float:
     return 1.0 if value is None else value
 
 
-def _stop(value: object) -> list[str] | None:
+def stop_texts(value: object) -> list[str] | None:
+    """Raises: ParameterInvalid."""
     match value:
         case None:
             return None

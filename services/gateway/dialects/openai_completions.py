@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from services.gateway.capabilities import Asked
-from services.gateway.dialects.openai import choices_count
+from services.gateway.dialects.openai import choices_count, stop_texts
 from shared.errors import ParameterInvalid
 from shared.go_json import GoFields, decode_object, go_kind
 
@@ -108,15 +108,9 @@ def _or(value: float | None, default: float) -> float:
 
 
 def _stop(value: object) -> list[str] | None:
-    match value:
-        case None:
-            return None
-        case str():
-            return [value]
-        case list() if all(isinstance(item, str) for item in value):
-            return value
-        case list():
-            raise ParameterInvalid("stop must be a string or a list of strings")
+    """Raises: ParameterInvalid; this route names a wrong type as Ollama does."""
+    if value is None or isinstance(value, str | list):
+        return stop_texts(value)
     raise ParameterInvalid(
         f"invalid type for 'stop' field: {'float64' if go_kind(value) == 'number' else go_kind(value)}"
     )

@@ -12,9 +12,6 @@ BF16: Final = "BF16"
 TARGETS: Final = {F32: 0, F16: 1, "Q8_0": 7, "Q4_K_S": 14, "Q4_K_M": 15, BF16: 32}
 """Names and llama.cpp's numbers, which are also the values of `general.file_type`."""
 
-SOURCES: Final = frozenset({TARGETS[F32], TARGETS[F16], TARGETS[BF16]})
-"""Values of `general.file_type` that may be quantized; anything else has lost precision already."""
-
 _ALIASES: Final = {"Q4_K": "Q4_K_M"}
 
 

@@ -21,7 +21,6 @@ BUFFER_BYTES_MAX: Final = 512 << 20
 
 _TENSOR: Final = re.compile(rb"\[ *(\d+)/ *(\d+)\]")
 _LEVEL_ERROR: Final = 4
-_LEVEL_CONTINUED: Final = 5
 _FAILED: Final = "failed to quantize: "
 
 

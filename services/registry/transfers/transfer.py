@@ -105,10 +105,6 @@ class Transfer:
         return self._has_ended
 
     @property
-    def has_told(self) -> bool:
-        return bool(self._lines)
-
-    @property
     def state(self) -> Progress:
         """The present status, and the bytes of all blobs told of so far."""
         blobs = [line.progress for line in self._line_of_blob.values()]

@@ -61,15 +61,6 @@ def render_ollama_template(source: str, messages: Sequence[Message], tools: Sequ
     return _per_turn(parsed, merged, budget)
 
 
-def render_infill(source: str, prompt: str, suffix: str) -> str:
-    """The text that asks for what stands between `prompt` and `suffix`.
-
-    Raises: as `render_ollama_template`.
-    """
-    data: dict[str, object] = {"Prompt": prompt, "Suffix": suffix, "Response": "", **_NO_THINKING}
-    return render(_parsed(source).template, data)
-
-
 def merged_messages(messages: Sequence[Message]) -> list[Message]:
     """Neighbours of one role become one message with a blank line between; a tool's results stay apart."""
     runs: list[tuple[str, list[str]]] = []

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -23,19 +22,6 @@ from integration.gateway.stand_in_registry import StandInRegistry, digest_of
 from services.gateway.signatures import SKEW_S_MAX
 
 MODEL = {digest_of(WEIGHTS): WEIGHTS, digest_of(CONFIG): CONFIG}
-
-
-@pytest.fixture
-def registry() -> StandInRegistry:
-    registry = StandInRegistry()
-    registry.add_model("team/x", WEIGHTS, CONFIG)
-    return registry
-
-
-@pytest.fixture
-async def url(redis_url: str, registry: StandInRegistry) -> AsyncIterator[str]:
-    async with registry_behind_gateway(redis_url, registry) as url:
-        yield url
 
 
 @pytest.fixture

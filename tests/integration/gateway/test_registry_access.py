@@ -1,6 +1,5 @@
 """Who may use `/v2/`: API keys as docker and skopeo send them, tokens, roles, and what is open without keys."""
 
-from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -28,19 +27,6 @@ from shared import keys
 MANIFEST = "/v2/team/x/manifests/latest"
 BLOB = f"/v2/team/x/blobs/{digest_of(WEIGHTS)}"
 PULL, PUSH = "repository:team/x:pull", "repository:team/x:pull,push"
-
-
-@pytest.fixture
-def registry() -> StandInRegistry:
-    registry = StandInRegistry()
-    registry.add_model("team/x", WEIGHTS, CONFIG)
-    return registry
-
-
-@pytest.fixture
-async def url(redis_url: str, registry: StandInRegistry) -> AsyncIterator[str]:
-    async with registry_behind_gateway(redis_url, registry) as url:
-        yield url
 
 
 async def status(http: aiohttp.ClientSession, method: str, url: str, headers: dict[str, str] | None = None) -> int:

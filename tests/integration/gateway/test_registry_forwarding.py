@@ -15,7 +15,6 @@ from integration.gateway.registry_setup import (
     WEIGHTS,
     bearer,
     new_key,
-    registry_behind_gateway,
 )
 from integration.gateway.setup import listening, serving, settings
 from integration.gateway.stand_in_registry import StandInRegistry, digest_of
@@ -23,19 +22,6 @@ from integration.gateway.stand_in_registry import StandInRegistry, digest_of
 BLOB = f"/v2/team/x/blobs/{digest_of(WEIGHTS)}"
 SLOW = f"/v2/slow/blobs/{digest_of(CONFIG)}"
 WAIT_S = 10
-
-
-@pytest.fixture
-def registry() -> StandInRegistry:
-    registry = StandInRegistry()
-    registry.add_model("team/x", WEIGHTS, CONFIG)
-    return registry
-
-
-@pytest.fixture
-async def url(redis_url: str, registry: StandInRegistry) -> AsyncIterator[str]:
-    async with registry_behind_gateway(redis_url, registry) as url:
-        yield url
 
 
 async def upload_address(http: aiohttp.ClientSession, url: str) -> str:

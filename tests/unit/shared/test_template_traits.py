@@ -10,7 +10,6 @@ from shared.template_traits import (
     identifiers,
     jinja_traits,
     thinking_tags,
-    tool_call_tag,
 )
 
 THINKS = "{{ range .Messages }}{{ if .Thinking }}<think>\n{{ .Thinking }}\n</think>{{ end }}{{ .Content }}{{ end }}"
@@ -71,25 +70,6 @@ def test_thinking_tags_are_the_texts_around_the_thoughts(inside: str, opening: s
 )
 def test_without_text_on_both_sides_there_are_no_thinking_tags(source: str) -> None:
     assert thinking_tags(parse_template(source)) is None
-
-
-@pytest.mark.parametrize(
-    ("source", "tag"),
-    [
-        (CALLS, "<tool_call>"),
-        ("{{ if .ToolCalls }}[TOOL_CALLS] [{{ range .ToolCalls }}{{ . }}{{ end }}]{{ end }}", "[TOOL_CALLS] ["),
-        ('{{ if .ToolCalls }}{{ range .ToolCalls }}\n{"name": "{{ .Function.Name }}"}{{ end }}{{ end }}', "{"),
-        ("{{ if .A }}{{ else if .ToolCalls }}\n \n{{ range .ToolCalls }}<call>{{ end }}{{ end }}", "<call>"),
-        ("{{ if and .X .ToolCalls }}a\r\nb {c}{{ end }}", "a\nb"),
-        ("{{ if .ToolCalls }}{{ .Content }}<call>{{ end }}", "{"),
-        ("{{ if .ToolCalls }}{{ if .X }}{{ end }}<call>{{ end }}", "{"),
-        ("{{ if .ToolCalls }}{{ with .X }}{{ else }}<else>{{ end }}<call>{{ end }}", "<else>"),
-        ("{{ range .ToolCalls }}<call>{{ end }}", "{"),
-        ("{{ .Prompt }}", "{"),
-    ],
-)
-def test_the_tool_call_tag_is_the_first_text_of_the_calls(source: str, tag: str) -> None:
-    assert tool_call_tag(parse_template(source)) == tag
 
 
 @pytest.mark.parametrize(

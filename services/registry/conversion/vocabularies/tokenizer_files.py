@@ -71,7 +71,6 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     type: str = ""
     vocab: dict[str, int] | list[tuple[str, float]]
     merges: list[str | tuple[str, str]] = []
-    byte_fallback: bool = False
     ignore_merges: bool = False
     unk_token: str | None = None
     unk_id: int | None = None

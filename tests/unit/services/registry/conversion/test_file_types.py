@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.registry.conversion.file_types import SOURCES, TARGETS, target_named
+from services.registry.conversion.file_types import TARGETS, target_named
 from services.registry.gguf_types import FILE_TYPES
 
 
@@ -22,4 +22,3 @@ def test_other_names_are_no_types(text: str) -> None:
 def test_the_numbers_are_those_that_files_carry() -> None:
     named = {name: number for name, number in TARGETS.items() if number}
     assert {FILE_TYPES[number]: number for number in named.values()} == named
-    assert {0, 1, 32} == SOURCES

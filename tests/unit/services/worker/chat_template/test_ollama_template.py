@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.worker.chat_template.ollama_template import merged_messages, render_infill, render_ollama_template
+from services.worker.chat_template.ollama_template import merged_messages, render_ollama_template
 from shared.errors import Kind, TemplateFailed
 from shared.generation import Message
 
@@ -173,11 +173,6 @@ def test_tools_are_shown_to_templates_that_ask_for_them() -> None:
     assert render_ollama_template(source, TALK[1:2], [tool]) == (
         '[{"type":"function","function":{"name":"f","description":"","parameters":{"type":"object","properties":{}}}}]Hello'
     )
-
-
-def test_an_infill_shows_prompt_and_suffix_and_nothing_else() -> None:
-    source = "<PRE>{{ .Prompt }}<SUF>{{ .Suffix }}<MID>{{ .Response }}{{ .System }}"
-    assert render_infill(source, "def f(", "return 1") == "<PRE>def f(<SUF>return 1<MID><no value>"
 
 
 def test_a_broken_template_fails_as_a_rendering() -> None:
