@@ -7,8 +7,9 @@ import pytest
 
 from fakes.llama_models import write_llama
 from services.worker.chat_template.render import render
-from services.worker.llama.model import LlamaBackend, LlamaVocabulary
+from services.worker.llama.model import LlamaBackend
 from services.worker.llama.params import LlamaParams
+from services.worker.llama.vocabulary import LlamaVocabulary
 from shared.generation import ChatPrompt, Message
 
 BOS = 1

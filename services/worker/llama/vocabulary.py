@@ -1,0 +1,34 @@
+"""The tokens of one model: text to tokens, tokens to bytes."""
+
+from functools import lru_cache
+from typing import Any
+
+import llama_cpp as lib
+
+from services.worker.llama import bindings
+
+
+class LlamaVocabulary:
+    """Tokens of one model; pieces are cached, because the same few thousand come again and again."""
+
+    def __init__(self, vocab: Any) -> None:
+        self._vocab = vocab
+        self.tokens_count = int(lib.llama_vocab_n_tokens(vocab))
+        self._bos = lib.llama_vocab_bos(vocab)
+        self._adds_bos = bool(lib.llama_vocab_get_add_bos(vocab))
+        self.bos_text = bindings.token_text(vocab, self._bos)
+        self.eos_text = bindings.token_text(vocab, lib.llama_vocab_eos(vocab))
+        self.piece = lru_cache(maxsize=65_536)(self._piece)
+
+    def tokenize(self, text: str, *, add_special: bool) -> list[int]:
+        tokens = bindings.tokenize(self._vocab, text.encode(), add_special=add_special)
+        # Chat templates often write the BOS token that the tokenizer adds as well.
+        if add_special and self._adds_bos and tokens[:2] == [self._bos, self._bos]:
+            return tokens[1:]
+        return tokens
+
+    def _piece(self, token: int) -> bytes:
+        return bindings.piece(self._vocab, token)
+
+    def ends_generation(self, token: int) -> bool:
+        return bool(lib.llama_vocab_is_eog(self._vocab, token))
