@@ -132,6 +132,12 @@ class CapabilityMissing(CorralError):
     code, kind = "capability_missing", Kind.INVALID
 
 
+class ToolCallInvalid(CorralError):
+    """A model tried to call a tool and said it wrong. Ollama answers 500 here."""
+
+    code, kind = "tool_call_invalid", Kind.INTERNAL
+
+
 class ContextLengthExceeded(CorralError):
     """The prompt does not fit the sequence's context."""
 

@@ -1,5 +1,6 @@
 """One generation between gateway and worker: the request, the events that come back. No dialect's JSON."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NewType
 
@@ -15,11 +16,32 @@ KEEP_ALIVE_FOREVER_S = -1.0
 """Any negative keep-alive means the model stays until it is unloaded or evicted."""
 
 
+class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A call of a tool, made by a model. `arguments` is the text of a JSON object, its members in the model's order."""
+
+    name: str
+    arguments: str
+    call_id: str = ""
+
+
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One chat message as the template sees it."""
+    """One chat message as the template sees it.
+
+    `tool_calls` and `thinking` are an assistant's. A tool's result names the tool (`tool_name`) or the call it answers
+    (`tool_call_id`). `images` are the bytes of files: pictures, or sound for models that hear.
+    """
 
     role: str
     content: str
+    thinking: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_name: str = ""
+    tool_call_id: str = ""
+    images: tuple[bytes, ...] = ()
+
+
+Think = bool | str | None
+"""Whether a model is to think before it answers: yes, no, how hard (`low`, `medium`, `high`, `max`), or as it likes."""
 
 
 class ChatPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="chat"):
@@ -29,13 +51,29 @@ class ChatPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="chat"):
     The first `model_messages_count` messages come from the model itself (its SYSTEM and MESSAGE instructions), so
     their cached prefix may be shared between tenants.
     `context` are the tokens of an earlier reply, put in front.
+    `tools` are as Ollama's API writes them: `{"type": "function", "function": {"name", "description", "parameters"}}`.
+    The answer must be calls of the `forced_tools`, if any are named; `one_tool_call` allows only one call a turn.
+    `model_parser` is the output format that the model's config names, if it names one.
     """
 
     messages: tuple[Message, ...]
     model_messages_count: int = 0
+    tools: tuple[dict[str, object], ...] = ()
+    forced_tools: tuple[str, ...] = ()
+    one_tool_call: bool = False
+    think: Think = None
+    model_parser: str = ""
     template: str | None = None
     model_template: str | None = None
     context: tuple[int, ...] = ()
+
+
+class InsertPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="insert"):
+    """What stands before and after a gap that the model is to fill, for the Go template that shows it both."""
+
+    before: str
+    after: str
+    template: str
 
 
 class RawPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="raw"):
@@ -55,7 +93,7 @@ class EmbedPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="embed"):
     inputs: tuple[str | tuple[int, ...], ...]
 
 
-Prompt = ChatPrompt | RawPrompt | EmbedPrompt | LoadOnly
+Prompt = ChatPrompt | InsertPrompt | RawPrompt | EmbedPrompt | LoadOnly
 
 
 ANY_JSON_OBJECT: Final = '{"type":"object"}'
@@ -136,17 +174,47 @@ class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
     top: tuple["TokenLogprob", ...] = ()
 
 
-class Delta(msgspec.Struct, frozen=True, kw_only=True, tag="delta", array_like=True):
-    """New text and the tokens it came from; held-back text makes `text` lag behind `token_ids`.
+class Piece(msgspec.Struct, frozen=True, array_like=True):
+    """A part of an answer, told apart by what it is for: `text` to read, thoughts that led to it, calls of tools.
 
-    `logprobs`, where they were asked for, are those of the tokens whose text is complete now: they go with `text`.
+    Where a piece holds several, the thoughts come first and the calls last. `logprobs`, where they were asked for, are
+    those of all tokens whose text is complete now, markup included.
     """
+
+    text: str = ""
+    thinking: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.text or self.thinking or self.tool_calls or self.logprobs)
+
+
+def joined(pieces: Sequence[Piece]) -> Piece:
+    """All that the pieces of an answer hold, one kind after the other."""
+    return Piece(
+        "".join(piece.text for piece in pieces),
+        "".join(piece.thinking for piece in pieces),
+        tuple(call for piece in pieces for call in piece.tool_calls),
+        tuple(logprob for piece in pieces for logprob in piece.logprobs),
+    )
+
+
+class Delta(msgspec.Struct, frozen=True, kw_only=True, tag="delta", array_like=True):
+    """A new piece of an answer and new tokens; held-back text makes `piece` lag behind `token_ids`."""
 
     request_id: RequestId
     attempt: int
-    text: str
+    piece: Piece
     token_ids: tuple[int, ...]
-    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+class Truncated(msgspec.Struct, frozen=True, kw_only=True, tag="truncated", array_like=True):
+    """The conversation was too long: so many of its oldest messages are left out. Comes before the first delta."""
+
+    request_id: RequestId
+    attempt: int
+    dropped_messages_count: int
 
 
 class Embedded(msgspec.Struct, frozen=True, kw_only=True, tag="embedded", array_like=True):
@@ -182,4 +250,4 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed", array_like
     error: ErrorInfo
 
 
-Event = Started | Delta | Embedded | Finished | Failed
+Event = Started | Truncated | Delta | Embedded | Finished | Failed

@@ -34,17 +34,11 @@ def refusal(entry: ModelEntry, asked: Asked, *, requested: str, verb: str) -> Co
         return CapabilityMissing(f"{entry.name.full} does not support " + "\n".join(lacking))
     if asked.images and "vision" not in entry.capabilities:
         return CapabilityMissing(f'"{requested}" does not support images')
-    if unserved := (*asked.unserved, *_not_served_yet(asked)):
-        return ParameterInvalid(f"this server does not support {', '.join(unserved)} yet")
+    if asked.unserved:
+        return ParameterInvalid(f"this server does not support {', '.join(asked.unserved)} yet")
     return None
 
 
 def embedding_refusal(entry: ModelEntry, *, requested: str) -> CorralError | None:
     """Why `entry` cannot give vectors: a model that writes text is opened for that alone."""
     return None if entry.embeds else CapabilityMissing(f'"{requested}" does not support embeddings')
-
-
-def _not_served_yet(asked: Asked) -> list[str]:
-    """What an able model could do and no worker does. A model's capabilities say nothing of the cluster's."""
-    features = {"insert": asked.insert, "tools": asked.tools, "thinking": asked.thinking, "images": asked.images}
-    return [name for name, is_asked in features.items() if is_asked]

@@ -7,8 +7,12 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
+from services.gateway.conversation import Conversation
 from services.gateway.dialects.ollama import GenerateCall
-from shared.generation import ChatPrompt, EmbedPrompt, LoadOnly, Message, Prompt, RawPrompt
+from shared.capabilities import Capability
+from shared.generation import ChatPrompt, EmbedPrompt, InsertPrompt, LoadOnly, Message, Prompt, RawPrompt, Think
 from shared.model_index import ModelEntry
 
 _THOUGHT: Final = re.compile(r"\s*<think>.*?</think>\s*", re.DOTALL)
@@ -46,14 +50,29 @@ def prompt_of_completion(prompt: str | tuple[int, ...], entry: ModelEntry) -> Pr
     )
 
 
-def prompt_of_chat(messages: Sequence[Message], entry: ModelEntry) -> Prompt:
+def prompt_of_chat(asked: Conversation, entry: ModelEntry) -> Prompt:
     """[the model's system, unless the request begins with one] + [the model's messages] + [the request's]."""
+    messages = asked.messages
     if not messages:
         return LoadOnly()
     head = (Message("system", entry.system),) if entry.system and messages[0].role != "system" else ()
     own = (*head, *entry.messages)
-    asked = _without_old_thoughts(messages) if _thinks_in_content(entry) else tuple(messages)
-    return ChatPrompt(messages=(*own, *asked), model_messages_count=len(own), model_template=entry.template)
+    said = _without_old_thoughts(messages) if _thinks_in_content(entry) else messages
+    return ChatPrompt(
+        messages=(*own, *said),
+        model_messages_count=len(own),
+        tools=asked.tools,
+        forced_tools=asked.forced_tools,
+        one_tool_call=asked.one_tool_call,
+        think=think_of(asked.think, entry),
+        model_template=entry.template,
+        model_parser=entry.parser,
+    )
+
+
+def think_of(asked: Think, entry: ModelEntry) -> Think:
+    """Models that can think do so unless told otherwise."""
+    return True if asked is None and Capability.THINKING in entry.capabilities else asked
 
 
 def prompt_tokens_estimate(prompt: Prompt) -> int:
@@ -61,6 +80,8 @@ def prompt_tokens_estimate(prompt: Prompt) -> int:
     match prompt:
         case ChatPrompt():
             return len(prompt.context) + sum(len(message.content) for message in prompt.messages) // 4
+        case InsertPrompt():
+            return (len(prompt.before) + len(prompt.after)) // 4
         case RawPrompt():
             return len(prompt.token_ids) + len(prompt.text) // 4
         case EmbedPrompt():
@@ -77,7 +98,7 @@ def _without_old_thoughts(messages: Sequence[Message]) -> tuple[Message, ...]:
     """Cut the thinking from assistant messages before the last user message; these models expect it gone."""
     last_user = max((index for index, message in enumerate(messages) if message.role == "user"), default=-1)
     return tuple(
-        Message(message.role, _THOUGHT.sub("", message.content, count=1))
+        msgspec.structs.replace(message, content=_THOUGHT.sub("", message.content, count=1))
         if message.role == "assistant" and index < last_user and _THOUGHT.match(message.content)
         else message
         for index, message in enumerate(messages)

@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from shared.errors import ErrorInfo
-from shared.generation import DoneReason, TokenLogprob, Usage
+from shared.generation import DoneReason, Piece, Usage
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,9 +27,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one generation brought."""
 
-    text: str
+    piece: Piece
     outcome: Outcome
-    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 class Reply(Protocol):
@@ -41,8 +40,8 @@ class Reply(Protocol):
     stream_content_type: str
     whole_content_type: str
 
-    def delta(self, text: str, index: int = 0, logprobs: Sequence[TokenLogprob] = ()) -> bytes:
-        """More text, with its tokens' log-probabilities if the request asked for them."""
+    def delta(self, piece: Piece, index: int = 0) -> bytes:
+        """More of an answer; `piece` is not empty."""
         ...
 
     def heartbeat(self) -> bytes:

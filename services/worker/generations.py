@@ -11,10 +11,8 @@ import structlog
 from redis.exceptions import RedisError
 
 from services.worker import metrics
-from services.worker.chat_template.render import render, shared_prefix
 from services.worker.engine.inputs import NewEmbedding
 from services.worker.engine.sequence import (
-    NewSequence,
     SequenceEvent,
     SequenceFailed,
     SequenceFinished,
@@ -23,9 +21,11 @@ from services.worker.engine.sequence import (
 )
 from services.worker.history import shortened
 from services.worker.outbox import Outbox
+from services.worker.output.parser import OutputParser, PlainText
 from services.worker.residency.manager import Lease
 from services.worker.residency.resident import Resident
 from services.worker.runner.messages import StepDone
+from services.worker.writing import write
 from shared.clock import Clock
 from shared.errors import (
     CapabilityMissing,
@@ -47,9 +47,10 @@ from shared.generation import (
     Finished,
     GenerationRequest,
     LoadOnly,
-    RawPrompt,
+    Piece,
     RequestId,
     Started,
+    Truncated,
     Usage,
 )
 from shared.generation_queue import GenerationQueue, token_cost
@@ -71,6 +72,8 @@ class Active:
         self.admitted_ns = 0
         self.token_ids: list[int] = []
         self.dropped_messages_count = 0
+        self.left_runner = True
+        self.parser: OutputParser = PlainText()
         self.ending: asyncio.Future[SequenceFinished] = asyncio.get_running_loop().create_future()
 
 
@@ -149,20 +152,14 @@ class Generations:
             if active is None:
                 continue
             if isinstance(event, TokensOut):
-                active.token_ids += event.token_ids
-                outgoing.setdefault(active.request.gateway_id, []).append(
-                    Delta(
-                        request_id=active.request.request_id,
-                        attempt=active.request.attempt,
-                        text=event.text,
-                        token_ids=event.token_ids,
-                        logprobs=event.logprobs,
-                    )
-                )
+                if (delta := _read(active, event)) is not None:
+                    outgoing.setdefault(active.request.gateway_id, []).append(delta)
             elif isinstance(event, VectorsOut):
                 outgoing.setdefault(active.request.gateway_id, []).append(_embedded(active.request, event))
-            elif not active.ending.done():
-                _settle(active.ending, event)
+            else:
+                active.left_runner = True
+                if not active.ending.done():
+                    _settle(active.ending, event)
         for gateway_id, events in outgoing.items():
             self._outbox.put(gateway_id, events)
 
@@ -193,8 +190,7 @@ class Generations:
             log.exception("generation_failed", request_id=request.request_id)
             self._say(request, _failed(request, InternalError("internal error; the worker's log has the details")))
         finally:
-            # Cancelling the task cancels the future it awaits: that is done then, but the sequence is not.
-            if active.ending.cancelled() or not active.ending.done():
+            if not active.left_runner:
                 lease.runner.cancel(sequence_id)
             self._count(request, usage, outcome)
             await self._forget(request, usage)
@@ -214,17 +210,20 @@ class Generations:
         if isinstance(prompt, EmbedPrompt):
             return await self._embed(sequence_id, active, lease, prompt)
         while True:
-            lease.runner.admit(self._sequence(sequence_id, request, prompt, active.resident))
+            assert active.resident.opened is not None
+            sequence, active.parser = write(sequence_id, request, prompt, active.resident.opened)
+            lease.runner.admit(sequence)
+            active.left_runner = False
             active.admitted_ns = time.monotonic_ns()
             try:
                 return self._ended(active, await active.ending)
             except RemoteError as error:
-                shorter = _shorter(request, prompt, error)
-                if shorter is None or isinstance(prompt, RawPrompt):
+                if not isinstance(prompt, ChatPrompt) or (shorter := _shorter(request, prompt, error)) is None:
                     raise
-                active.dropped_messages_count += len(prompt.messages) - len(shorter.messages)
-                prompt = shorter
-                active.ending = asyncio.get_running_loop().create_future()
+            active.dropped_messages_count += len(prompt.messages) - len(shorter.messages)
+            self._say(request, _truncated(active))
+            prompt = shorter
+            active.ending = asyncio.get_running_loop().create_future()
 
     async def _embed(self, sequence_id: int, active: Active, lease: Lease, prompt: EmbedPrompt) -> Finished:
         """Raises: CorralError, whatever went wrong."""
@@ -234,45 +233,15 @@ class Generations:
                 sequence_id=sequence_id, inputs=prompt.inputs, truncate=request.truncate, options=request.options
             )
         )
+        active.left_runner = False
         active.admitted_ns = time.monotonic_ns()
         return self._ended(active, await active.ending)
 
-    def _sequence(
-        self, sequence_id: int, request: GenerationRequest, prompt: ChatPrompt | RawPrompt, resident: Resident
-    ) -> NewSequence:
-        opened = resident.opened
-        assert opened is not None
-        if isinstance(prompt, RawPrompt):
-            return NewSequence(
-                sequence_id=sequence_id,
-                prompt=prompt.text,
-                context=prompt.token_ids,
-                tenant=request.tenant,
-                options=request.options,
-                sampling=request.sampling,
-                count_only=request.count_only,
-            )
-        source, bos, eos = opened.chat_template, opened.bos_text, opened.eos_text
-        text = render(prompt, jinja_source=source, bos_token=bos, eos_token=eos)
-        return NewSequence(
-            sequence_id=sequence_id,
-            prompt=text,
-            context=prompt.context,
-            shared_prefix=shared_prefix(
-                prompt,
-                text,
-                jinja_source=source,
-                bos_token=bos,
-                eos_token=eos,
-            ),
-            tenant=request.tenant,
-            options=request.options,
-            sampling=request.sampling,
-            count_only=request.count_only,
-        )
-
     def _ended(self, active: Active, done: SequenceFinished) -> Finished:
+        """Raises: ToolCallInvalid."""
         request = active.request
+        if rest := active.parser.finish(is_cut=done.reason is DoneReason.LENGTH):
+            self._say(request, _delta(active, rest, ()))
         opened = active.resident.opened
         load_ns = (active.admitted_ns or time.monotonic_ns()) - active.taken_ns
         if not active.resident.load_reported and opened is not None:
@@ -308,9 +277,34 @@ class Generations:
             log.warning("job_not_removed", request_id=request.request_id, cause=str(cause))
 
 
-def _shorter(request: GenerationRequest, prompt: ChatPrompt | RawPrompt, error: RemoteError) -> ChatPrompt | None:
+def _read(active: Active, event: TokensOut) -> Delta | None:
+    """What the tokens mean; None when they mean nothing, and then the generation is over."""
+    active.token_ids += event.token_ids
+    try:
+        piece = active.parser.feed(event.text)
+    except CorralError as error:
+        if not active.ending.done():
+            active.ending.set_exception(error)
+        return None
+    return _delta(active, msgspec.structs.replace(piece, logprobs=event.logprobs), event.token_ids)
+
+
+def _delta(active: Active, piece: Piece, token_ids: tuple[int, ...]) -> Delta:
+    request = active.request
+    return Delta(request_id=request.request_id, attempt=request.attempt, piece=piece, token_ids=token_ids)
+
+
+def _truncated(active: Active) -> Truncated:
+    return Truncated(
+        request_id=active.request.request_id,
+        attempt=active.request.attempt,
+        dropped_messages_count=active.dropped_messages_count,
+    )
+
+
+def _shorter(request: GenerationRequest, prompt: ChatPrompt, error: RemoteError) -> ChatPrompt | None:
     """What to try after `error`: a shorter conversation, where length was the trouble and shortening is allowed."""
-    if error.code != ContextLengthExceeded.code or not request.truncate or isinstance(prompt, RawPrompt):
+    if error.code != ContextLengthExceeded.code or not request.truncate:
         return None
     return shortened(
         prompt,

@@ -17,6 +17,7 @@ from shared.generation import TokenLogprob
 from shared.options import Options
 
 BOS = 256
+BOS_TEXT = "<bos>"
 EOS = 257
 FIRST_PIECE = 258
 LETTERS = tuple(b"abcdefgh ")
@@ -83,8 +84,18 @@ class FakeVocabulary:
             return self._pieces[token - FIRST_PIECE]
         return bytes([token]) if token < BOS else b""
 
+    def token_of(self, text: str) -> int | None:
+        if text == BOS_TEXT:
+            return BOS
+        tokens = self.tokenize(text, add_special=False)
+        return tokens[0] if len(tokens) == 1 else None
+
     def ends_generation(self, token: int) -> bool:
         return token == EOS
+
+    @property
+    def ending(self) -> tuple[int, ...]:
+        return (EOS,)
 
 
 class FakeSampler:

@@ -49,7 +49,7 @@ class Heard:
 
     @property
     def text(self) -> str:
-        return "".join(event.text for event in self.events if isinstance(event, Delta))
+        return "".join(event.piece.text for event in self.events if isinstance(event, Delta))
 
     @property
     def token_ids(self) -> list[int]:

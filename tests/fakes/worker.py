@@ -33,6 +33,7 @@ from shared.generation import (
     Finished,
     GenerationRequest,
     LoadOnly,
+    Piece,
     Started,
     Usage,
 )
@@ -58,12 +59,16 @@ class Stage:
 
     async def say(self, *texts: str) -> None:
         """Each text as one token's delta, all in one frame."""
+        await self.tell(*(Piece(text) for text in texts))
+
+    async def tell(self, *pieces: Piece) -> None:
+        """Each piece of the answer as one token's delta, all in one frame."""
         request, first = self.request, self._tokens_count
-        self._tokens_count += len(texts)
+        self._tokens_count += len(pieces)
         await self._send(
             *(
-                Delta(request_id=request.request_id, attempt=request.attempt, text=text, token_ids=(first + offset,))
-                for offset, text in enumerate(texts)
+                Delta(request_id=request.request_id, attempt=request.attempt, piece=piece, token_ids=(first + offset,))
+                for offset, piece in enumerate(pieces)
             )
         )
 

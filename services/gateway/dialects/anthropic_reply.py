@@ -11,7 +11,7 @@ import msgspec
 from services.gateway import wire
 from services.gateway.reply import Answer, Outcome
 from shared.errors import ErrorInfo, Kind
-from shared.generation import DoneReason, TokenLogprob
+from shared.generation import DoneReason, Piece
 
 _encode = msgspec.json.Encoder().encode
 
@@ -59,14 +59,13 @@ class AnthropicReply:
         self._has_begun = False
         self._has_text = False
 
-    def delta(self, text: str, index: int = 0, logprobs: Sequence[TokenLogprob] = ()) -> bytes:
-        assert not logprobs, "nobody can ask for them in this dialect"
+    def delta(self, piece: Piece, index: int = 0) -> bytes:
         assert index == 0, "this dialect has one answer a reply"
-        piece = _DELTA_HEAD + _encode(text) + b"}}\n\n"
+        told = _DELTA_HEAD + _encode(piece.text) + b"}}\n\n"
         if self._has_text:
-            return piece
+            return told
         self._has_text = True
-        return self._beginning() + _BLOCK_START + piece
+        return self._beginning() + _BLOCK_START + told
 
     def heartbeat(self) -> bytes:
         return self._beginning() + _PING
@@ -90,7 +89,7 @@ class AnthropicReply:
     def whole(self, answers: Sequence[Answer]) -> bytes:
         (answer,) = answers
         outcome = answer.outcome
-        content = [{"type": "text", "text": answer.text}] if answer.text else []
+        content = [{"type": "text", "text": answer.piece.text}] if answer.piece.text else []
         return _encode({**self._message(content), **self._stop(outcome), "usage": _usage(outcome), **_dropped(outcome)})
 
     def _beginning(self) -> bytes:

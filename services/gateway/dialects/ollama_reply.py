@@ -14,7 +14,7 @@ from services.gateway.dialects.logprobs import logprob_objects
 from services.gateway.reply import Answer, Outcome
 from services.gateway.timestamps import Stamper
 from shared.errors import ErrorInfo
-from shared.generation import DoneReason, TokenLogprob
+from shared.generation import DoneReason, Piece, TokenLogprob
 
 _encode = msgspec.json.Encoder().encode
 _stamper = Stamper()
@@ -34,32 +34,32 @@ class OllamaReply:
         self._after = after
         self._chunk_end = after + b',"done":false}\n'
 
-    def delta(self, text: str, index: int = 0, logprobs: Sequence[TokenLogprob] = ()) -> bytes:
+    def delta(self, piece: Piece, index: int = 0) -> bytes:
         assert index == 0, "this dialect has one answer a reply"
-        end = self._after + _told(logprobs) + b',"done":false}\n' if logprobs else self._chunk_end
-        return b"".join((self._head, _now(), self._before, _encode(text), end))
+        end = self._after + _told(piece.logprobs) + b',"done":false}\n' if piece.logprobs else self._chunk_end
+        return b"".join((self._head, _now(), self._before, _encode(piece.text), end))
 
     def heartbeat(self) -> bytes:
         """A chunk without text: clients take a blank line for an error."""
-        return self.delta("")
+        return self.delta(Piece())
 
     def end(self, outcome: Outcome, index: int = 0) -> bytes:
         assert index == 0, "this dialect has one answer a reply"
-        return wire.ndjson_line(self._last("", outcome))
+        return wire.ndjson_line(self._last(Piece(), outcome))
 
     def stream_error(self, error: ErrorInfo) -> bytes:
         return wire.ndjson_line(_encode({"error": error.message}))
 
     def whole(self, answers: Sequence[Answer]) -> bytes:
         (answer,) = answers
-        return self._last(answer.text, answer.outcome, answer.logprobs)
+        return self._last(answer.piece, answer.outcome)
 
-    def _last(self, text: str, outcome: Outcome, logprobs: Sequence[TokenLogprob] = ()) -> bytes:
+    def _last(self, piece: Piece, outcome: Outcome) -> bytes:
         if outcome.reason is DoneReason.LOAD:
             return self.without_generation(outcome.reason)
         facts = _encode(_facts(outcome))
-        after = self._after + _told(logprobs)
-        return b"".join((self._head, _now(), self._before, _encode(text), after, b',"done":true,', facts[1:]))
+        after = self._after + _told(piece.logprobs)
+        return b"".join((self._head, _now(), self._before, _encode(piece.text), after, b',"done":true,', facts[1:]))
 
     def without_generation(self, reason: DoneReason) -> bytes:
         """The one object that answers a load or an unload."""

@@ -13,7 +13,7 @@ import msgspec
 from services.gateway import wire
 from services.gateway.reply import Answer, Outcome
 from shared.errors import ErrorInfo, Kind
-from shared.generation import TokenLogprob
+from shared.generation import Piece
 
 FINGERPRINT: Final = "fp_ollama"
 _HEARTBEAT: Final = b": waiting\n\n"
@@ -52,7 +52,7 @@ class ChoicesReply(ABC):
         self._outcomes: dict[int, Outcome] = {}
 
     @abstractmethod
-    def delta(self, text: str, index: int = 0, logprobs: Sequence[TokenLogprob] = ()) -> bytes: ...
+    def delta(self, piece: Piece, index: int = 0) -> bytes: ...
 
     @abstractmethod
     def _finish(self, outcome: Outcome, index: int) -> bytes:

@@ -6,7 +6,7 @@ from typing import Final
 from services.gateway.dialects.openai_choices import ChoicesReply, Completion, dropped, encode
 from services.gateway.dialects.openai_reply import finish_reason
 from services.gateway.reply import Answer, Outcome
-from shared.generation import DoneReason, TokenLogprob
+from shared.generation import DoneReason, Piece
 
 _CHUNK_END: Final = b',"logprobs":null,"finish_reason":null}]}\n\n'
 
@@ -19,9 +19,8 @@ class CompletionReply(ChoicesReply):
         self._echo_of = [echo for echo in echoes for _ in range(completion.choices_per_prompt)]
         self._echoed: set[int] = set()
 
-    def delta(self, text: str, index: int = 0, logprobs: Sequence[TokenLogprob] = ()) -> bytes:
-        assert not logprobs, "nobody can ask for them in this dialect"
-        shown = self._echo(index) + text
+    def delta(self, piece: Piece, index: int = 0) -> bytes:
+        shown = self._echo(index) + piece.text
         return b"".join(
             (b"data: ", self._chunk_head, b',"choices":[{"text":', encode(shown), b',"index":%d' % index, _CHUNK_END)
         )
@@ -32,7 +31,7 @@ class CompletionReply(ChoicesReply):
 
     def _choice(self, answer: Answer, index: int) -> dict[str, object]:
         return {
-            "text": self._echo(index) + answer.text,
+            "text": self._echo(index) + answer.piece.text,
             "index": index,
             "logprobs": None,
             "finish_reason": _reason(answer.outcome),

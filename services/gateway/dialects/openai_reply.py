@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from services.gateway.dialects.logprobs import logprob_objects
 from services.gateway.dialects.openai_choices import ChoicesReply, Completion, dropped, encode
 from services.gateway.reply import Answer, Outcome
-from shared.generation import DoneReason, TokenLogprob
+from shared.generation import DoneReason, Piece, TokenLogprob
 from shared.model_index import ModelEntry
 
 
@@ -19,27 +19,27 @@ class OpenAiReply(ChoicesReply):
         self._heads = [self._delta_head(index, b'"content":') for index in indices]
         self._begun: set[int] = set()
 
-    def delta(self, text: str, index: int = 0, logprobs: Sequence[TokenLogprob] = ()) -> bytes:
+    def delta(self, piece: Piece, index: int = 0) -> bytes:
         if index in self._begun:
             head = self._heads[index]
         else:
             self._begun.add(index)
             head = self._first_heads[index]
-        told = b'},"logprobs":' + encode(_logprobs(logprobs)) if logprobs else b"}"
-        return b"".join((head, encode(text), told, b',"finish_reason":null}]}\n\n'))
+        told = b'},"logprobs":' + encode(_logprobs(piece.logprobs)) if piece.logprobs else b"}"
+        return b"".join((head, encode(piece.text), told, b',"finish_reason":null}]}\n\n'))
 
     def _finish(self, outcome: Outcome, index: int) -> bytes:
         """The first chunk, if there was no text, and the one that tells why the choice ends."""
-        first = b"" if index in self._begun else self.delta("", index)
+        first = b"" if index in self._begun else self.delta(Piece(), index)
         choice = {"index": index, "delta": {}, "finish_reason": finish_reason(outcome.reason)}
         return first + self._chunk({"choices": [choice], **dropped([outcome])})
 
     def _choice(self, answer: Answer, index: int) -> dict[str, object]:
         return {
             "index": index,
-            "message": {"role": "assistant", "content": answer.text},
+            "message": {"role": "assistant", "content": answer.piece.text},
             "finish_reason": finish_reason(answer.outcome.reason),
-            **({"logprobs": _logprobs(answer.logprobs)} if answer.logprobs else {}),
+            **({"logprobs": _logprobs(answer.piece.logprobs)} if answer.piece.logprobs else {}),
         }
 
     def _delta_head(self, index: int, begin: bytes) -> bytes:

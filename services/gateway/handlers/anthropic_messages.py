@@ -4,6 +4,7 @@ import msgspec
 from aiohttp import web
 
 from services.gateway import capabilities
+from services.gateway.conversation import Conversation
 from services.gateway.dialects import anthropic
 from services.gateway.dialects.anthropic import AnthropicCall
 from services.gateway.dialects.anthropic_reply import AnthropicReply
@@ -61,7 +62,7 @@ class AnthropicMessages:
             raise refused
         return self._requests.build(
             entry,
-            prompt_of_chat(call.messages, entry),
+            prompt_of_chat(Conversation(messages=call.messages), entry),
             request_id=request[SERVED].request_id,
             principal=request[PRINCIPAL],
             options=call.options,

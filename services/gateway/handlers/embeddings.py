@@ -14,6 +14,7 @@ from services.gateway.dialects.embeddings_reply import Embedding, embed_parts, e
 from services.gateway.dialects.ollama_reply import WHOLE
 from services.gateway.dispatch import Dispatcher
 from services.gateway.generation_requests import GenerationRequests, cost_of
+from services.gateway.handlers.relay import TRUNCATED_HEADER
 from services.gateway.handlers.serving import PRINCIPAL, SERVED, Served, read_body
 from services.gateway.open_generation import OpenGeneration
 from services.gateway.unloading import Unloader
@@ -21,7 +22,6 @@ from shared.errors import CorralError, ModelUnknown, ParameterInvalid, RemoteErr
 from shared.generation import Embedded, EmbedPrompt, Failed, Finished, LoadOnly, Started
 from shared.model_index import ModelEntry
 
-TRUNCATED_HEADER: Final = "X-Corral-Truncated-Inputs"
 _PARTS_PER_TURN: Final = 16
 """Vectors written before everybody else on the event loop has a turn: a millisecond or two."""
 
@@ -63,7 +63,7 @@ class Embeddings:
         embedding = await self._embedding(request, call, entry)
         headers: dict[str, str] = {hdrs.CONTENT_TYPE: WHOLE}
         if embedding.truncated_count:
-            headers[TRUNCATED_HEADER] = str(embedding.truncated_count)
+            headers[TRUNCATED_HEADER] = f"inputs={embedding.truncated_count}"
         return web.Response(body=await _joined(parts(call, embedding)), headers=headers)
 
     async def _embedding(self, request: web.Request, call: EmbedCall, entry: ModelEntry) -> Embedding:

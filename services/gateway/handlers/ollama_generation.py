@@ -3,6 +3,7 @@
 from aiohttp import hdrs, web
 
 from services.gateway import capabilities
+from services.gateway.conversation import Conversation
 from services.gateway.dialects import ollama
 from services.gateway.dialects.ollama_reply import OllamaReply, chat_reply, generate_reply
 from services.gateway.dispatch import Dispatcher
@@ -42,7 +43,7 @@ class OllamaGeneration:
         reply = chat_reply(call.model)
         if not call.messages and call.unloads:
             return await self._unload(request, entry, reply)
-        prompt = prompt_of_chat(call.messages, entry)
+        prompt = prompt_of_chat(Conversation(messages=call.messages), entry)
         return await self._run(request, call, entry, prompt, reply, verb="chat", want_context=False)
 
     async def _run(

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from services.gateway import capabilities
 from services.gateway.choices import check_count, spread
+from services.gateway.conversation import Conversation
 from services.gateway.dialects import openai
 from services.gateway.dialects.openai_choices import Completion
 from services.gateway.dialects.openai_reply import OpenAiReply
@@ -33,7 +34,7 @@ class OpenAiChat:
         if refused is not None:
             raise refused
         check_count(1, call.choices_count, choices_max=self._choices_max)
-        prompt = prompt_of_chat(call.messages, entry)
+        prompt = prompt_of_chat(Conversation(messages=call.messages), entry)
         generation = self._requests.build(
             entry,
             prompt,

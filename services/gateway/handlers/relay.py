@@ -10,9 +10,9 @@ from services.gateway.handlers.serving import SERVED, Served
 from services.gateway.open_generations import OpenGenerations
 from services.gateway.reply import Answer, Outcome, Reply
 from shared.errors import RemoteError
-from shared.generation import Delta, Event, Failed, Finished, GenerationRequest, TokenLogprob
+from shared.generation import Delta, Event, Failed, Finished, GenerationRequest, Piece, Truncated, joined
 
-DROPPED_HEADER = "X-Corral-Dropped-Messages"
+TRUNCATED_HEADER = "X-Corral-Truncated"
 POSITION_HEADER = "X-Corral-Queue-Position"
 # Chunks are for the client now, not for a proxy's buffer or cache.
 _STREAM_HEADERS = {hdrs.CACHE_CONTROL: "no-cache", "X-Accel-Buffering": "no"}
@@ -29,6 +29,7 @@ class Relay:
         self._model = generations[0].model
         self._served.model = self._model
         self._load_ns = 0
+        self._dropped_count = 0
         self._unfinished_count = len(generations)
 
     async def run(self, dispatcher: Dispatcher, *, stream: bool) -> web.StreamResponse:
@@ -46,6 +47,8 @@ class Relay:
                 if not response.prepared:
                     if not batch and (position := await dispatcher.position(opened)) is not None:
                         response.headers[POSITION_HEADER] = str(position)
+                    if self._dropped_count:
+                        response.headers[TRUNCATED_HEADER] = _truncation(self._dropped_count)
                     await response.prepare(self._request)
                 if not self._unfinished_count:
                     await response.write_eof(body)
@@ -57,16 +60,14 @@ class Relay:
         return response
 
     async def _whole(self, opened: OpenGenerations) -> web.Response:
-        texts: list[list[str]] = [[] for _ in self._generations]
-        logprobs: list[list[TokenLogprob]] = [[] for _ in self._generations]
+        pieces: list[list[Piece]] = [[] for _ in self._generations]
         outcomes: list[Outcome | None] = [None for _ in self._generations]
         async for batch in opened.batches():
             for index, event in batch:
                 match event:
                     case Delta():
-                        self._note_text(event.text)
-                        texts[index].append(event.text)
-                        logprobs[index] += event.logprobs
+                        self._note_piece(event.piece)
+                        pieces[index].append(event.piece)
                     case Failed():
                         raise RemoteError(event.error)
                     case Finished():
@@ -75,8 +76,8 @@ class Relay:
                         self._note_start()
         return self._whole_response(
             [
-                Answer(text="".join(parts), outcome=outcome, logprobs=tuple(told))
-                for parts, told, outcome in zip(texts, logprobs, outcomes, strict=True)
+                Answer(piece=joined(parts), outcome=outcome)
+                for parts, outcome in zip(pieces, outcomes, strict=True)
                 if outcome is not None
             ]
         )
@@ -86,7 +87,7 @@ class Relay:
         headers: dict[str, str] = {hdrs.CONTENT_TYPE: self._reply.whole_content_type}
         dropped_count = max(answer.outcome.dropped_messages_count for answer in answers)
         if dropped_count:
-            headers[DROPPED_HEADER] = str(dropped_count)
+            headers[TRUNCATED_HEADER] = _truncation(dropped_count)
         return web.Response(body=self._reply.whole(answers), headers=headers)
 
     def _framed(self, batch: Sequence[tuple[int, Event]], *, has_begun: bool) -> Iterable[bytes]:
@@ -96,10 +97,10 @@ class Relay:
         """
         for index, event in batch:
             if isinstance(event, Delta):
-                if event.text or event.logprobs:
-                    self._note_text(event.text)
+                if event.piece:
+                    self._note_piece(event.piece)
                     has_begun = True
-                    yield self._reply.delta(event.text, index, event.logprobs)
+                    yield self._reply.delta(event.piece, index)
             elif isinstance(event, Finished):
                 has_begun = True
                 self._unfinished_count -= 1
@@ -111,14 +112,16 @@ class Relay:
                 self._unfinished_count = 0
                 yield self._reply.stream_error(event.error)
                 return
+            elif isinstance(event, Truncated):
+                self._dropped_count = max(self._dropped_count, event.dropped_messages_count)
             else:
                 self._note_start()
 
     def _note_start(self) -> None:
         self._load_ns = self._served.elapsed_ns()
 
-    def _note_text(self, text: str) -> None:
-        if text and self._served.ttft_ms is None:
+    def _note_piece(self, piece: Piece) -> None:
+        if piece and self._served.ttft_ms is None:
             elapsed_ns = self._served.elapsed_ns()
             self._served.ttft_ms = round(elapsed_ns / 1e6, 3)
             metrics.TIME_TO_FIRST_TOKEN_SECONDS.labels(model=self._model).observe(elapsed_ns / 1e9)
@@ -138,3 +141,8 @@ class Relay:
             dropped_messages_count=event.dropped_messages_count,
             stop_string=event.stop_string,
         )
+
+
+def _truncation(dropped_messages_count: int) -> str:
+    """What the conversation lost to fit its context."""
+    return f"messages={dropped_messages_count}"

@@ -61,6 +61,15 @@ def render_ollama_template(source: str, messages: Sequence[Message], tools: Sequ
     return _per_turn(parsed, merged, budget)
 
 
+def render_ollama_insert(source: str, before: str, after: str) -> str:
+    """The text for a gap between `before` and `after`, up to where the model fills it.
+
+    Raises: TemplateFailed for a template that cannot be parsed, fails or does too much.
+    """
+    data = {"Prompt": before, "Suffix": after, "Response": "", **_NO_THINKING}
+    return render(_parsed(source).until_response, data, Budget())
+
+
 def merged_messages(messages: Sequence[Message]) -> list[Message]:
     """Neighbours of one role become one message with a blank line between; a tool's results stay apart."""
     runs: list[tuple[str, list[str]]] = []

@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 
 from services.worker.chat_template.jinja import render_jinja
-from services.worker.chat_template.ollama_template import DEFAULT_TEMPLATE, render_ollama_template
+from services.worker.chat_template.ollama_template import DEFAULT_TEMPLATE, render_ollama_insert, render_ollama_template
 from shared.errors import ParameterInvalid, TemplateFailed
-from shared.generation import ChatPrompt, Message
+from shared.generation import ChatPrompt, InsertPrompt, Message
 
 _PROBES: Final = ("a", "b")
 """Two user messages whose renderings part exactly where a user's words begin."""
@@ -24,10 +24,27 @@ def render(prompt: ChatPrompt, *, jinja_source: str | None, bos_token: str, eos_
     Raises: TemplateFailed when the template is broken or does too much, ParameterInvalid when a Jinja template is
         broken or refuses the conversation.
     """
-    go_template = prompt.model_template if prompt.template is None else prompt.template
+    go_template = _go_template(prompt)
     if go_template is None and jinja_source is not None:
         return render_jinja(jinja_source, prompt.messages, bos_token=bos_token, eos_token=eos_token)
     return render_ollama_template(DEFAULT_TEMPLATE if go_template is None else go_template, prompt.messages)
+
+
+def template_of(prompt: ChatPrompt, *, jinja_source: str | None) -> str:
+    """The text of the template that `render` uses."""
+    return next(text for text in (_go_template(prompt), jinja_source, DEFAULT_TEMPLATE) if text is not None)
+
+
+def _go_template(prompt: ChatPrompt) -> str | None:
+    return prompt.model_template if prompt.template is None else prompt.template
+
+
+def render_insert(prompt: InsertPrompt) -> str:
+    """What stands around a gap, as the model expects it when it is to fill the gap.
+
+    Raises: TemplateFailed.
+    """
+    return render_ollama_insert(prompt.template, prompt.before, prompt.after)
 
 
 def shared_prefix(
@@ -46,7 +63,7 @@ def shared_prefix(
         renderings = [
             render(
                 msgspec.structs.replace(
-                    prompt, messages=(*model_messages, Message(role="user", content=word)), template=None
+                    prompt, messages=(*model_messages, Message(role="user", content=word)), tools=(), template=None
                 ),
                 jinja_source=jinja_source,
                 bos_token=bos_token,

@@ -40,7 +40,14 @@ class Vocabulary(Protocol):
     def piece(self, token: int) -> bytes:
         """The bytes a token stands for; they need not be whole characters, and control tokens have none."""
 
+    def token_of(self, text: str) -> int | None:
+        """The token that alone stands for `text`, special tokens included; None where it takes several."""
+
     def ends_generation(self, token: int) -> bool: ...
+
+    @property
+    def ending(self) -> Seq[int]:
+        """The tokens that end a generation."""
 
 
 class Constraint(Protocol):

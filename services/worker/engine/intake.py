@@ -37,6 +37,9 @@ def prepared(new: NewSequence, vocabulary: Vocabulary, limits: ContextLimits, *,
         new,
         prompt=prompt,
         shared_tokens=_shared_tokens(new, prompt, vocabulary),
+        markers={
+            token: marker.encode() for marker in new.markers if (token := vocabulary.token_of(marker)) is not None
+        },
         tokens_max=tokens_max,
         received_ns=received_ns,
     )

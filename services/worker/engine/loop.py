@@ -9,7 +9,15 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, wait
 from typing import Final
 
-from services.worker.engine.backend import Backend, Constraint, ConstraintFailed, DecodeFailed, KvCacheFull, Run
+from services.worker.engine.backend import (
+    Backend,
+    Constraint,
+    ConstraintFailed,
+    DecodeFailed,
+    KvCacheFull,
+    Run,
+    Sampler,
+)
 from services.worker.engine.intake import ContextLimits, context_tokens_of, prepared, prompt_tokens
 from services.worker.engine.prefix_cache import PrefixTree
 from services.worker.engine.scheduler import Limits, Pass, PrefillPace, Share, SlotView, plan
@@ -25,6 +33,9 @@ from services.worker.engine.sequence import (
 from services.worker.engine.slots import Candidate, Slot, choose, reusable_tokens
 from shared.errors import CorralError, ParameterInvalid, RunnerDied
 from shared.generation import DoneReason, Usage
+
+NEVER: Final = -1e30
+"""Added to a token's logit, it keeps the token from being drawn."""
 
 CONSTRAINT_WAIT_S: Final = 0.005
 """How long the engine stays with constraints being compiled before it looks for commands again."""
@@ -173,10 +184,26 @@ class Engine:
             return False
         self._waiting.remove(sequence)
         self._place(sequence, self._slots[choice.slot], self._slots[choice.source], choice.reused_tokens)
-        sequence.sampler = self._backend.sampler(
-            sequence.options, sequence.prompt, logit_bias=sequence.sampling.logit_bias, constraint=constraint
-        )
+        sequence.sampler = self._sampler(sequence, constraint)
         return True
+
+    def _sampler(self, sequence: Sequence, constraint: Constraint | None) -> Sampler:
+        """What draws the tokens from here on. Before the gate to a constraint everything may be said but an end."""
+        bias = sequence.sampling.logit_bias
+        if sequence.gate is not None:
+            constraint = None
+            bias = {**bias, **dict.fromkeys(self._backend.vocabulary.ending, NEVER)}
+        history = [*sequence.prompt, *sequence.generated]
+        return self._backend.sampler(sequence.options, history, logit_bias=bias, constraint=constraint)
+
+    def _pass_gate(self, sequence: Sequence, characters: str) -> None:
+        if sequence.gate is None or not sequence.gate.opens(characters):
+            return
+        sequence.gate = None
+        assert sequence.sampler is not None
+        assert sequence.constraint is not None
+        sequence.sampler.close()
+        sequence.sampler = self._sampler(sequence, sequence.constraint.result())
 
     def _grown(self, context_tokens: int) -> bool:
         """Enlarge the context once nobody is in it; until then the sequence that wants it holds up admission."""
@@ -278,7 +305,8 @@ class Engine:
         if vocabulary.ends_generation(token):
             self._finish(slot, sequence, DoneReason.STOP, token)
             return
-        characters = sequence.detokenizer.feed(vocabulary.piece(token))
+        characters = sequence.detokenizer.feed(sequence.markers.get(token) or vocabulary.piece(token))
+        self._pass_gate(sequence, characters)
         if sequence.sampling.top_logprobs is not None:
             logprob = self._backend.logprob(row, token, top_count=sequence.sampling.top_logprobs)
             sequence.held_logprobs.add(logprob, len(characters))

@@ -1,5 +1,6 @@
 """One generation inside the engine: what was asked, its token history, its phase. Scheduling is elsewhere."""
 
+from collections.abc import Mapping
 from concurrent.futures import Future
 from enum import StrEnum
 
@@ -18,7 +19,9 @@ class NewSequence(msgspec.Struct, frozen=True, kw_only=True, tag="admit"):
     """A generation to run. `prompt` follows the tokens of `context`.
 
     `shared_prefix` is the beginning of `prompt` that holds nothing of the tenant's own; what is cached of it may
-    serve other tenants. `count_only` asks for the number of prompt tokens and no generation.
+    serve other tenants. `markers` are special tokens, otherwise without text, whose text is part of the output.
+    A JSON schema binds what follows the first `constrain_after` of the output, which cannot end before that.
+    `count_only` asks for the number of prompt tokens and no generation.
     """
 
     sequence_id: int
@@ -28,6 +31,8 @@ class NewSequence(msgspec.Struct, frozen=True, kw_only=True, tag="admit"):
     tenant: str
     options: Options
     sampling: Sampling = PLAIN_SAMPLING
+    markers: tuple[str, ...] = ()
+    constrain_after: str = ""
     count_only: bool = False
 
 
@@ -77,11 +82,34 @@ class Phase(StrEnum):
     DECODE = "decode"
 
 
+class Gate:
+    """Keeps a constraint off until the output holds a certain text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._seen = ""
+
+    def opens(self, characters: str) -> bool:
+        """Whether the text is complete with these characters."""
+        self._seen += characters
+        if self._text in self._seen:
+            return True
+        self._seen = self._seen[-len(self._text) :]
+        return False
+
+
 class Sequence:
     """Mutable state of one generation; the engine loop is its only writer."""
 
     def __init__(
-        self, new: NewSequence, *, prompt: list[int], shared_tokens: int, tokens_max: int, received_ns: int
+        self,
+        new: NewSequence,
+        *,
+        prompt: list[int],
+        shared_tokens: int,
+        markers: Mapping[int, bytes],
+        tokens_max: int,
+        received_ns: int,
     ) -> None:
         self.sequence_id = new.sequence_id
         self.tenant = new.tenant
@@ -97,7 +125,9 @@ class Sequence:
         self.generated: list[int] = []
         self.phase = Phase.WAITING
         self.slot = -1
+        self.markers = markers
         self.constraint: Future[Constraint] | None = None  # compiled while the sequence waits
+        self.gate = Gate(new.constrain_after) if new.constrain_after and new.sampling.json_schema else None
         self.sampler: Sampler | None = None
         self.detokenizer = Detokenizer()
         self.stop_matcher = StopMatcher(new.options.stop)

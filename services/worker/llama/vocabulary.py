@@ -1,6 +1,7 @@
 """The tokens of one model: text to tokens, tokens to bytes."""
 
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
 from typing import Any
 
 import llama_cpp as lib
@@ -30,5 +31,13 @@ class LlamaVocabulary:
     def _piece(self, token: int) -> bytes:
         return bindings.piece(self._vocab, token)
 
+    def token_of(self, text: str) -> int | None:
+        tokens = bindings.tokenize(self._vocab, text.encode(), add_special=False)
+        return tokens[0] if len(tokens) == 1 else None
+
     def ends_generation(self, token: int) -> bool:
         return bool(lib.llama_vocab_is_eog(self._vocab, token))
+
+    @cached_property
+    def ending(self) -> Sequence[int]:
+        return tuple(token for token in range(self.tokens_count) if self.ends_generation(token))

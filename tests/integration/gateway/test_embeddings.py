@@ -17,7 +17,7 @@ from integration.gateway.setup import (
     settings,
     until_no_job_is_left,
 )
-from services.gateway.handlers.embeddings import TRUNCATED_HEADER
+from services.gateway.handlers.relay import TRUNCATED_HEADER
 from shared.errors import InputTooLong, RunnerDied
 from shared.generation import EmbedPrompt, LoadOnly
 from shared.model_index import ModelIndex
@@ -110,7 +110,7 @@ async def test_truncation_is_told_in_the_reply_and_in_a_header(client: Client, w
     worker.play = vectors([[1, 0]], [[0, 1]], truncated_count=1)
     _, body = await client.post("/api/embed", input=["x", "y"])
     assert body["truncated_inputs_count"] == 2
-    assert await client.header("/v1/embeddings", TRUNCATED_HEADER, input=["x", "y"]) == "2"
+    assert await client.header("/v1/embeddings", TRUNCATED_HEADER, input=["x", "y"]) == "inputs=2"
 
 
 async def test_an_input_too_long_and_a_vector_of_no_numbers_are_bad_requests(

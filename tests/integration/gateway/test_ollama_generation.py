@@ -190,7 +190,7 @@ async def test_dropped_messages_are_told(
         http.post(f"{gateway_url}/api/generate", json={"model": "tiny", "prompt": "a", "stream": False}) as response,
     ):
         assert (await response.json())["dropped_messages_count"] == 2
-        assert response.headers["X-Corral-Dropped-Messages"] == "2"
+        assert response.headers["X-Corral-Truncated"] == "messages=2"
 
 
 async def test_the_queue_takes_no_more_than_its_limit(

@@ -10,12 +10,12 @@ from redis.exceptions import RedisError
 from shared import frames
 from shared.errors import RunnerDied
 from shared.frames import Frame
-from shared.generation import Delta, DoneReason, Event, Failed, Finished, RequestId, Started, Usage
+from shared.generation import Delta, DoneReason, Event, Failed, Finished, Piece, RequestId, Started, Usage
 
 REQUEST = RequestId("r1")
 EVENTS: list[Event] = [
     Started(request_id=REQUEST, attempt=1, worker_id="w"),
-    Delta(request_id=REQUEST, attempt=1, text="näh 🐎", token_ids=(1, 2)),
+    Delta(request_id=REQUEST, attempt=1, piece=Piece("näh 🐎"), token_ids=(1, 2)),
     Finished(request_id=REQUEST, attempt=1, reason=DoneReason.STOP, usage=Usage(prompt_tokens=3), context=(1, 2)),
     Failed(request_id=REQUEST, attempt=2, error=RunnerDied("gone").info()),
 ]

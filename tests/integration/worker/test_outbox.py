@@ -10,11 +10,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from services.worker.outbox import EVENTS_MAX, Outbox
 from shared import frames
 from shared.frames import Frame
-from shared.generation import Delta, Event, RequestId
+from shared.generation import Delta, Event, Piece, RequestId
 
 
 def delta(text: str) -> Event:
-    return Delta(request_id=RequestId("r"), attempt=1, text=text, token_ids=(1,))
+    return Delta(request_id=RequestId("r"), attempt=1, piece=Piece(text), token_ids=(1,))
 
 
 async def test_what_waits_for_a_gateway_leaves_as_one_numbered_frame(redis: Redis) -> None:

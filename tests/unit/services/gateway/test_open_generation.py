@@ -16,6 +16,7 @@ from shared.generation import (
     Finished,
     GenerationRequest,
     LoadOnly,
+    Piece,
     RequestId,
     Started,
     Usage,
@@ -42,7 +43,7 @@ def opened() -> OpenGeneration:
 
 
 def delta(text: str, attempt: int = 1) -> Delta:
-    return Delta(request_id=ID, attempt=attempt, text=text, token_ids=(1,))
+    return Delta(request_id=ID, attempt=attempt, piece=Piece(text), token_ids=(1,))
 
 
 async def batches(generation: OpenGeneration) -> list[list[Event]]:
@@ -78,7 +79,7 @@ async def test_an_older_attempt_is_not_heard() -> None:
     generation.push(delta("new", attempt=2))
     generation.fail(Unavailable("gone"))
     (batch,) = await batches(generation)
-    assert [event.text for event in batch if isinstance(event, Delta)] == ["new"]
+    assert [event.piece.text for event in batch if isinstance(event, Delta)] == ["new"]
 
 
 def test_an_attempt_with_output_cannot_be_repeated() -> None:

@@ -12,6 +12,7 @@ from shared.generation import (
     Finished,
     GenerationRequest,
     LoadOnly,
+    Piece,
     RequestId,
     Usage,
 )
@@ -37,7 +38,7 @@ def generation(request_id: str, arrived: asyncio.Event) -> OpenGeneration:
 
 
 def delta(request_id: str, text: str) -> Delta:
-    return Delta(request_id=RequestId(request_id), attempt=1, text=text, token_ids=(1,))
+    return Delta(request_id=RequestId(request_id), attempt=1, piece=Piece(text), token_ids=(1,))
 
 
 def finished(request_id: str) -> Finished:

@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from fakes.model_entries import model_entry
+from services.gateway.conversation import Conversation
 from services.gateway.dialects.ollama import parse_generate
 from services.gateway.prompts import prompt_of_chat, prompt_of_generate, prompt_tokens_estimate
-from shared.generation import ChatPrompt, LoadOnly, Message, Prompt, RawPrompt
+from shared.generation import ChatPrompt, LoadOnly, Message, Prompt, RawPrompt, Think
 
 STORED = (Message("user", "2+2?"), Message("assistant", "4"))
 ENTRY = model_entry("tiny", system="Be brief.", messages=STORED)
@@ -40,20 +41,24 @@ def test_tokens_of_an_earlier_reply_take_the_place_of_stored_messages() -> None:
     )
 
 
+def said(*messages: Message) -> Conversation:
+    return Conversation(messages=messages)
+
+
 def test_raw_text_and_no_text() -> None:
     assert generated(raw=True) == RawPrompt(text="Hi")
     assert generated(prompt="") == LoadOnly()
-    assert prompt_of_chat((), ENTRY) == LoadOnly()
+    assert prompt_of_chat(said(), ENTRY) == LoadOnly()
 
 
 def test_a_chat_that_begins_with_its_own_system_leaves_out_the_models() -> None:
     own = Message("system", "Rhyme.")
-    assert prompt_of_chat((own, ASKED), ENTRY) == ChatPrompt(messages=(*STORED, own, ASKED), model_messages_count=2)
+    assert prompt_of_chat(said(own, ASKED), ENTRY) == ChatPrompt(messages=(*STORED, own, ASKED), model_messages_count=2)
 
 
 def test_the_models_template_goes_with_the_prompt() -> None:
     entry = msgspec.structs.replace(ENTRY, template="{{ .Prompt }}")
-    for prompt in (prompt_of_chat((ASKED,), entry), prompt_of_generate(parse_generate(b'{"prompt": "Hi"}'), entry)):
+    for prompt in (prompt_of_chat(said(ASKED), entry), prompt_of_generate(parse_generate(b'{"prompt": "Hi"}'), entry)):
         assert isinstance(prompt, ChatPrompt)
         assert prompt.model_template == "{{ .Prompt }}"
 
@@ -62,9 +67,22 @@ def test_the_models_template_goes_with_the_prompt() -> None:
 def test_old_thoughts_are_cut_for_the_models_that_expect_it(family: str, kept: str) -> None:
     entry = msgspec.structs.replace(model_entry("some", family=family))
     thought = Message("assistant", "<think>\nhm\n</think>\n\nanswer")
-    prompt = prompt_of_chat((ASKED, thought, ASKED, thought), entry)
+    prompt = prompt_of_chat(said(ASKED, thought, ASKED, thought), entry)
     assert isinstance(prompt, ChatPrompt)
     assert [message.content for message in prompt.messages] == ["Hi", kept, "Hi", thought.content]
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "asked", "think"),
+    [(("thinking",), None, True), (("thinking",), False, False), (("thinking",), "low", "low"), ((), None, None)],
+)
+def test_a_model_that_can_think_does_unless_told_otherwise(
+    capabilities: tuple[str, ...], asked: Think, think: Think
+) -> None:
+    entry = msgspec.structs.replace(ENTRY, capabilities=("completion", *capabilities))
+    prompt = prompt_of_chat(Conversation(messages=(ASKED,), think=asked), entry)
+    assert isinstance(prompt, ChatPrompt)
+    assert prompt.think == think
 
 
 def test_a_prompt_is_estimated_at_four_characters_a_token() -> None:

@@ -9,7 +9,7 @@ import pytest
 from services.gateway.dialects.anthropic_reply import AnthropicReply, error_envelope
 from services.gateway.reply import Answer, Outcome
 from shared.errors import ErrorInfo, Kind
-from shared.generation import DoneReason, Usage
+from shared.generation import DoneReason, Piece, Usage
 
 OUTCOME = Outcome(reason=DoneReason.STOP, usage=Usage(prompt_tokens=3, generated_tokens=2), total_ns=100, load_ns=10)
 BEGINNING = ("message_start", "content_block_start", "content_block_delta")
@@ -35,7 +35,7 @@ def events(body: bytes) -> list[dict[str, Any]]:
 
 def test_a_stream_opens_one_block_fills_it_and_closes_it() -> None:
     reply = new_reply()
-    said = events(reply.delta("a\n") + reply.delta("é") + reply.end(OUTCOME))
+    said = events(reply.delta(Piece("a\n")) + reply.delta(Piece("é")) + reply.end(OUTCOME))
     assert [event["type"] for event in said] == [*BEGINNING, "content_block_delta", *END]
     assert said[0]["message"] == {
         "id": "msg_1",
@@ -62,7 +62,7 @@ def test_a_stream_without_text_has_no_block() -> None:
 
 def test_a_stream_that_waits_begins_and_pings() -> None:
     reply = new_reply()
-    said = events(reply.heartbeat() + reply.heartbeat() + reply.delta("a"))
+    said = events(reply.heartbeat() + reply.heartbeat() + reply.delta(Piece("a")))
     assert [event["type"] for event in said] == ["message_start", "ping", "ping", *BEGINNING[1:]]
 
 
@@ -79,16 +79,16 @@ def test_the_reason_for_the_end_names_the_clients_own_stop_sequence(
     reason: DoneReason, stop_string: str, stop_reason: str, stop_sequence: str | None
 ) -> None:
     outcome = msgspec.structs.replace(OUTCOME, reason=reason, stop_string=stop_string)
-    whole = json.loads(new_reply("END", "").whole([Answer(text="text", outcome=outcome)]))
+    whole = json.loads(new_reply("END", "").whole([Answer(piece=Piece("text"), outcome=outcome)]))
     assert (whole["stop_reason"], whole["stop_sequence"]) == (stop_reason, stop_sequence)
 
 
 def test_a_whole_message_has_its_text_in_a_block_and_what_was_left_out() -> None:
     outcome = msgspec.structs.replace(OUTCOME, dropped_messages_count=2)
-    whole = json.loads(new_reply().whole([Answer(text="text", outcome=outcome)]))
+    whole = json.loads(new_reply().whole([Answer(piece=Piece("text"), outcome=outcome)]))
     assert whole["content"] == [{"type": "text", "text": "text"}]
     assert (whole["usage"], whole["dropped_messages_count"]) == ({"input_tokens": 3, "output_tokens": 2}, 2)
-    assert json.loads(new_reply().whole([Answer(text="", outcome=OUTCOME)]))["content"] == []
+    assert json.loads(new_reply().whole([Answer(piece=Piece(""), outcome=OUTCOME)]))["content"] == []
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from services.gateway.dialects.ollama_reply import chat_reply, generate_reply
 from services.gateway.dialects.openai_choices import Completion
 from services.gateway.dialects.openai_reply import OpenAiReply
 from services.gateway.reply import Answer, Outcome
-from shared.generation import DoneReason, TokenLogprob, Usage
+from shared.generation import DoneReason, Piece, TokenLogprob, Usage
 
 TOKENS = (
     TokenLogprob(b"Hi", -0.5, (TokenLogprob(b"Hi", -0.5), TokenLogprob(b"No", -1.5))),
@@ -21,20 +21,21 @@ HALF = {"token": "\ufffd", "logprob": -0.25, "bytes": [195]}
 def test_ollamas_chunks_and_whole_replies_tell_them_beside_the_text() -> None:
     expected = [{**HI, "top_logprobs": [HI, NO]}, HALF]
     for reply in (generate_reply("m"), chat_reply("m")):
-        assert json.loads(reply.delta("Hi", 0, TOKENS))["logprobs"] == expected
-        assert json.loads(reply.whole([Answer(text="Hi", outcome=OUTCOME, logprobs=TOKENS)]))["logprobs"] == expected
-        assert "logprobs" not in json.loads(reply.delta("Hi"))
-        assert "logprobs" not in json.loads(reply.whole([Answer(text="Hi", outcome=OUTCOME)]))
+        assert json.loads(reply.delta(Piece("Hi", logprobs=TOKENS)))["logprobs"] == expected
+        answer = Answer(piece=Piece("Hi", logprobs=TOKENS), outcome=OUTCOME)
+        assert json.loads(reply.whole([answer]))["logprobs"] == expected
+        assert "logprobs" not in json.loads(reply.delta(Piece("Hi")))
+        assert "logprobs" not in json.loads(reply.whole([Answer(piece=Piece("Hi"), outcome=OUTCOME)]))
 
 
 def test_openais_choices_always_have_the_list_of_likeliest_tokens() -> None:
     completion = Completion(model="m", completion_id="c", created_unix_s=1, include_usage=False)
     expected = {"content": [{**HI, "top_logprobs": [HI, NO]}, {**HALF, "top_logprobs": []}]}
     reply = OpenAiReply(completion)
-    for frame in (reply.delta("Hi", 0, TOKENS), reply.delta("Hi", 0, TOKENS)):
+    for frame in (reply.delta(Piece("Hi", logprobs=TOKENS)), reply.delta(Piece("Hi", logprobs=TOKENS))):
         (choice,) = json.loads(frame.removeprefix(b"data: "))["choices"]
         assert choice["logprobs"] == expected
         assert choice["delta"]["content"] == "Hi"
-    whole = json.loads(reply.whole([Answer(text="Hi", outcome=OUTCOME, logprobs=TOKENS)]))
+    whole = json.loads(reply.whole([Answer(piece=Piece("Hi", logprobs=TOKENS), outcome=OUTCOME)]))
     assert whole["choices"][0]["logprobs"] == expected
-    assert b"logprobs" not in reply.delta("Hi")
+    assert b"logprobs" not in reply.delta(Piece("Hi"))

@@ -11,7 +11,7 @@ from services.gateway.dialects.openai_completions_reply import CompletionReply
 from services.gateway.dialects.openai_reply import OpenAiReply, model_list
 from services.gateway.reply import Answer, Outcome
 from shared.errors import InternalError
-from shared.generation import DoneReason, Usage
+from shared.generation import DoneReason, Piece, Usage
 
 OUTCOME = Outcome(
     reason=DoneReason.LENGTH,
@@ -43,8 +43,8 @@ def without_time(line: bytes) -> dict[str, Any]:
 
 
 def test_a_chunk_of_generate_and_of_chat() -> None:
-    assert without_time(generate_reply("m").delta('a"\n')) == {"model": "m", "response": 'a"\n', "done": False}
-    assert without_time(chat_reply("m").delta("é")) == {
+    assert without_time(generate_reply("m").delta(Piece('a"\n'))) == {"model": "m", "response": 'a"\n', "done": False}
+    assert without_time(chat_reply("m").delta(Piece("é"))) == {
         "model": "m",
         "message": {"role": "assistant", "content": "é"},
         "done": False,
@@ -88,7 +88,11 @@ def test_an_openai_stream_without_text_still_has_its_role_and_its_end(include_us
 def test_the_choices_of_a_stream_have_their_indices_and_one_end() -> None:
     reply = OpenAiReply(completion(choices_per_prompt=2, include_usage=True))
     chunks = chunks_of(
-        reply.delta("b", 1) + reply.delta("a", 0) + reply.end(OUTCOME, 1) + reply.delta("A", 0) + reply.end(OUTCOME, 0)
+        reply.delta(Piece("b"), 1)
+        + reply.delta(Piece("a"), 0)
+        + reply.end(OUTCOME, 1)
+        + reply.delta(Piece("A"), 0)
+        + reply.end(OUTCOME, 0)
     )
     *parts, usage = chunks
     assert [(part["choices"][0]["index"], part["choices"][0]["delta"]) for part in parts] == [
@@ -103,7 +107,7 @@ def test_the_choices_of_a_stream_have_their_indices_and_one_end() -> None:
 
 def test_a_prompt_counts_once_however_many_choices_it_has() -> None:
     reply = OpenAiReply(completion(prompts_count=2, choices_per_prompt=3))
-    whole = json.loads(reply.whole([Answer(text=str(index), outcome=OUTCOME) for index in range(6)]))
+    whole = json.loads(reply.whole([Answer(piece=Piece(str(index)), outcome=OUTCOME) for index in range(6)]))
     assert [(choice["index"], choice["message"]["content"]) for choice in whole["choices"]] == [
         (index, str(index)) for index in range(6)
     ]
@@ -112,11 +116,13 @@ def test_a_prompt_counts_once_however_many_choices_it_has() -> None:
 
 def test_an_echo_stands_once_in_front_of_every_choice_of_its_prompt() -> None:
     reply = CompletionReply(completion(prompts_count=2, choices_per_prompt=2), echoes=["P", "Q"])
-    stream = b"".join([reply.delta("a", 0), reply.delta("b", 0), *(reply.end(OUTCOME, index) for index in range(4))])
+    stream = b"".join(
+        [reply.delta(Piece("a"), 0), reply.delta(Piece("b"), 0), *(reply.end(OUTCOME, index) for index in range(4))]
+    )
     assert [(chunk["choices"][0]["index"], chunk["choices"][0]["text"]) for chunk in chunks_of(stream)] == [
         (0, "Pa"), (0, "b"), (0, ""), (1, "P"), (2, "Q"), (3, "Q"),
     ]  # fmt: skip
-    whole = json.loads(CompletionReply(completion(), echoes=["P"]).whole([Answer(text="a", outcome=OUTCOME)]))
+    whole = json.loads(CompletionReply(completion(), echoes=["P"]).whole([Answer(piece=Piece("a"), outcome=OUTCOME)]))
     assert whole["choices"] == [{"text": "Pa", "index": 0, "logprobs": None, "finish_reason": "length"}]
     assert (whole["object"], whole["id"]) == ("text_completion", "c-1")
 

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from services.gateway.dialects.ollama_reply import generate_reply
 from services.gateway.dialects.openai_choices import Completion
 from services.gateway.dialects.openai_reply import OpenAiReply
+from shared.generation import Piece
 
 
 @given(st.text(), st.text())
 def test_an_ndjson_chunk_is_one_line_that_gives_model_and_text_back(model: str, text: str) -> None:
-    line = generate_reply(model).delta(text)
+    line = generate_reply(model).delta(Piece(text))
     assert line.count(b"\n") == 1
     fields = json.loads(line)
     assert (fields["model"], fields["response"]) == (model, text)
@@ -20,7 +21,9 @@ def test_an_ndjson_chunk_is_one_line_that_gives_model_and_text_back(model: str, 
 
 @given(st.text(), st.text())
 def test_an_sse_chunk_is_one_event_that_gives_model_and_text_back(model: str, text: str) -> None:
-    event = OpenAiReply(Completion(model=model, completion_id="c", created_unix_s=1, include_usage=False)).delta(text)
+    event = OpenAiReply(Completion(model=model, completion_id="c", created_unix_s=1, include_usage=False)).delta(
+        Piece(text)
+    )
     assert event.startswith(b"data: ")
     assert event.count(b"\n") == 2
     fields = json.loads(event.removeprefix(b"data: "))

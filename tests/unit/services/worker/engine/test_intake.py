@@ -38,7 +38,14 @@ def test_a_text_far_too_long_is_refused_without_being_tokenized() -> None:
         def piece(self, token: int) -> bytes:
             raise AssertionError("unused")
 
+        def token_of(self, text: str) -> int | None:
+            raise AssertionError("unused")
+
         def ends_generation(self, token: int) -> bool:
+            raise AssertionError("unused")
+
+        @property
+        def ending(self) -> tuple[int, ...]:
             raise AssertionError("unused")
 
     text = "x" * (TOKEN_CHARACTERS_MAX * 101)
