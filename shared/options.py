@@ -48,6 +48,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     num_thread: int = 0
 
 
+_INTEGER_MAX = 2**63 - 1
 _GO_TYPES: dict[str, str] = {
     **dict.fromkeys(
         (
@@ -71,12 +72,12 @@ _GO_TYPES: dict[str, str] = {
 def checked_option(name: str, value: object) -> object:
     """The option's value in its own type: numbers for ints are truncated, a stop list becomes a tuple.
 
-    Raises: OptionTypeInvalid with Ollama's text when the JSON type is wrong.
+    Raises: OptionTypeInvalid with Ollama's text when the JSON type is wrong, or an integer has more than 64 bits.
     """
     expected = _GO_TYPES[name]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     match expected:
-        case "integer" if is_number:
+        case "integer" if is_number and -_INTEGER_MAX <= value <= _INTEGER_MAX:  # type: ignore[operator]
             return int(value)  # type: ignore[call-overload]
         case "float32" if is_number:
             return float(value)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from services.gateway import admission, metrics
 from services.gateway.admission import Limits, Load, Reject
-from services.gateway.cluster_view import ClusterView
+from services.gateway.cluster_view import ClusterView, ModelProgress, progress_of
 from services.gateway.frame_reader import FrameReader
 from services.gateway.generation_requests import cost_of
 from services.gateway.open_generation import OpenGeneration
@@ -50,7 +50,7 @@ class Dispatcher:
         self._limits = limits
         self._queue_depth_max = queue_depth_max
         self._redis_wait_s = redis_wait_s
-        self._heartbeat_s = heartbeat_s
+        self.heartbeat_s = heartbeat_s
         self._model_is_wanted = model_is_wanted
         self._left_behind: dict[RequestId, Digest] = {}
 
@@ -66,7 +66,7 @@ class Dispatcher:
                 await stack.enter_async_context(self.generation(one, cost=cost_of(one), arrived=arrived))
                 for one in requests
             ]
-            with OpenGenerations(opened, arrived, quiet_s=self._heartbeat_s) as together:
+            with OpenGenerations(opened, arrived, quiet_s=self.heartbeat_s) as together:
                 yield together
 
     @asynccontextmanager
@@ -91,6 +91,11 @@ class Dispatcher:
             self._reader.remove(request.request_id)
             if not opened.ended_by_worker:
                 await self.withdraw(request.request_id, request.weights)
+
+    def progress(self, opened: OpenGenerations) -> ModelProgress:
+        """How near the model is to answering."""
+        weights = opened.generations[0].request.weights
+        return progress_of(weights, self._cluster.workers.values(), now_unix_ms=self._clock.unix_ms())
 
     async def position(self, opened: OpenGenerations) -> int | None:
         """The best place in the queue, counted from 1, among those that wait; None when none does or none knows."""

@@ -13,13 +13,14 @@ from redis.exceptions import RedisError
 from services.worker import metrics
 from services.worker.engine.inputs import NewEmbedding
 from services.worker.engine.sequence import (
+    PromptCut,
     SequenceEvent,
     SequenceFailed,
     SequenceFinished,
     TokensOut,
     VectorsOut,
 )
-from services.worker.history import shortened
+from services.worker.fitting import Attempt, next_attempt
 from services.worker.outbox import Outbox
 from services.worker.output.parser import OutputParser, PlainText
 from services.worker.residency.manager import Lease
@@ -29,7 +30,6 @@ from services.worker.writing import write
 from shared.clock import Clock
 from shared.errors import (
     CapabilityMissing,
-    ContextLengthExceeded,
     CorralError,
     DeadlineExceeded,
     InternalError,
@@ -48,6 +48,7 @@ from shared.generation import (
     GenerationRequest,
     LoadOnly,
     Piece,
+    Prompt,
     RequestId,
     Started,
     Truncated,
@@ -72,6 +73,7 @@ class Active:
         self.admitted_ns = 0
         self.token_ids: list[int] = []
         self.dropped_messages_count = 0
+        self.dropped_tokens_count = 0
         self.left_runner = True
         self.parser: OutputParser = PlainText()
         self.ending: asyncio.Future[SequenceFinished] = asyncio.get_running_loop().create_future()
@@ -154,6 +156,9 @@ class Generations:
             if isinstance(event, TokensOut):
                 if (delta := _read(active, event)) is not None:
                     outgoing.setdefault(active.request.gateway_id, []).append(delta)
+            elif isinstance(event, PromptCut):
+                active.dropped_tokens_count = event.left_out_tokens
+                outgoing.setdefault(active.request.gateway_id, []).append(_truncated(active))
             elif isinstance(event, VectorsOut):
                 outgoing.setdefault(active.request.gateway_id, []).append(_embedded(active.request, event))
             else:
@@ -209,20 +214,22 @@ class Generations:
         prompt = request.prompt
         if isinstance(prompt, EmbedPrompt):
             return await self._embed(sequence_id, active, lease, prompt)
+        attempt = Attempt(prompt)
         while True:
             assert active.resident.opened is not None
-            sequence, active.parser = write(sequence_id, request, prompt, active.resident.opened)
-            lease.runner.admit(sequence)
+            sequence, active.parser = write(sequence_id, request, attempt.prompt, active.resident.opened)
+            lease.runner.admit(msgspec.structs.replace(sequence, cuts_prompt=attempt.cuts_tokens))
             active.left_runner = False
             active.admitted_ns = time.monotonic_ns()
             try:
                 return self._ended(active, await active.ending)
             except RemoteError as error:
-                if not isinstance(prompt, ChatPrompt) or (shorter := _shorter(request, prompt, error)) is None:
+                if (shorter := next_attempt(request, attempt, error)) is None:
                     raise
-            active.dropped_messages_count += len(prompt.messages) - len(shorter.messages)
-            self._say(request, _truncated(active))
-            prompt = shorter
+            attempt = shorter
+            if not attempt.cuts_tokens:
+                active.dropped_messages_count = _messages_count(prompt) - _messages_count(attempt.prompt)
+                self._say(request, _truncated(active))
             active.ending = asyncio.get_running_loop().create_future()
 
     async def _embed(self, sequence_id: int, active: Active, lease: Lease, prompt: EmbedPrompt) -> Finished:
@@ -254,6 +261,9 @@ class Generations:
             usage=msgspec.structs.replace(done.usage, load_ns=load_ns),
             context=(*done.prompt_token_ids, *active.token_ids) if request.want_context else (),
             dropped_messages_count=active.dropped_messages_count,
+            dropped_tokens_count=active.dropped_tokens_count,
+            shifted_tokens_count=done.shifted_tokens,
+            context_tokens=done.context_tokens,
             stop_string=done.stop_string,
         )
 
@@ -299,18 +309,12 @@ def _truncated(active: Active) -> Truncated:
         request_id=active.request.request_id,
         attempt=active.request.attempt,
         dropped_messages_count=active.dropped_messages_count,
+        dropped_tokens_count=active.dropped_tokens_count,
     )
 
 
-def _shorter(request: GenerationRequest, prompt: ChatPrompt, error: RemoteError) -> ChatPrompt | None:
-    """What to try after `error`: a shorter conversation, where length was the trouble and shortening is allowed."""
-    if error.code != ContextLengthExceeded.code or not request.truncate:
-        return None
-    return shortened(
-        prompt,
-        prompt_tokens=int(error.detail["prompt_tokens"]),
-        context_tokens=int(error.detail["context_tokens"]),
-    )
+def _messages_count(prompt: Prompt) -> int:
+    return len(prompt.messages) if isinstance(prompt, ChatPrompt) else 0
 
 
 def _check_kind(request: GenerationRequest, resident: Resident) -> None:

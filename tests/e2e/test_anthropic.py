@@ -24,13 +24,20 @@ def text_of(message: Message) -> str:
     return block.text
 
 
+def prompt_tokens(message: Message) -> int:
+    """All of the prompt: Anthropic counts what came from the cache apart."""
+    usage = message.usage
+    return usage.input_tokens + (usage.cache_read_input_tokens or 0) + (usage.cache_creation_input_tokens or 0)
+
+
 async def test_a_stream_says_what_the_whole_message_says_and_counts_alike(client: anthropic.AsyncAnthropic) -> None:
     whole = await client.messages.create(model=MODEL, max_tokens=24, messages=ASKED, extra_body=GREEDY)
     async with client.messages.stream(model=MODEL, max_tokens=24, messages=ASKED, extra_body=GREEDY) as stream:
         streamed = await stream.get_final_message()
     assert text_of(streamed) == text_of(whole) != ""
     assert streamed.usage.output_tokens == whole.usage.output_tokens == 24
-    assert streamed.usage.input_tokens == whole.usage.input_tokens
+    assert prompt_tokens(streamed) == prompt_tokens(whole)
+    assert (streamed.usage.cache_read_input_tokens or 0) > 0, "the same prompt again is not computed again"
     assert (streamed.stop_reason, whole.stop_reason) == ("max_tokens", "max_tokens")
 
 
@@ -49,7 +56,7 @@ async def test_tokens_are_counted_as_the_model_reads_them(client: anthropic.Asyn
     message = await client.messages.create(
         model=MODEL, max_tokens=1, system="Be brief.", messages=ASKED, extra_body=GREEDY
     )
-    assert count.input_tokens == message.usage.input_tokens
+    assert count.input_tokens == prompt_tokens(message)
 
 
 async def test_a_conversation_longer_than_the_context_is_counted_whole(client: anthropic.AsyncAnthropic) -> None:

@@ -6,34 +6,11 @@ import time
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
-from harness.cluster import CONTEXT_TOKENS, MODEL, Cluster
+from harness.cluster import CONTEXT_TOKENS, MODEL, Cluster, wait_for_slots
 
 LONG = {"temperature": 0, "num_predict": 2000}
-
-
-def slots_in_use(cluster: Cluster) -> int:
-    """Slots in use, summed over the workers' own metrics."""
-    total = 0
-    for worker in cluster.processes("services.worker"):
-        for connection in worker.net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN:
-                text = httpx.get(f"http://127.0.0.1:{connection.laddr.port}/metrics").text
-                total += sum(
-                    int(float(line.split()[1]))
-                    for line in text.splitlines()
-                    if line.startswith("corral_worker_slots_in_use ")
-                )
-    return total
-
-
-def wait_for_slots(cluster: Cluster, wanted: int) -> None:
-    deadline_s = time.monotonic() + 10
-    while slots_in_use(cluster) != wanted:
-        assert time.monotonic() < deadline_s, f"{slots_in_use(cluster)} slots in use, not {wanted}"
-        time.sleep(0.05)
 
 
 def test_a_killed_runner_costs_one_stream_and_the_next_request_works(cluster: Cluster, http: httpx.Client) -> None:

@@ -14,7 +14,7 @@ from services.gateway.dialects.embeddings_reply import Embedding, embed_parts, e
 from services.gateway.dialects.ollama_reply import WHOLE
 from services.gateway.dispatch import Dispatcher
 from services.gateway.generation_requests import GenerationRequests, cost_of
-from services.gateway.handlers.relay import TRUNCATED_HEADER
+from services.gateway.handlers.notices import TRUNCATED_HEADER
 from services.gateway.handlers.serving import PRINCIPAL, SERVED, Served, read_body
 from services.gateway.open_generation import OpenGeneration
 from services.gateway.unloading import Unloader

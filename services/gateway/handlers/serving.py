@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 
 from services.gateway import metrics
 from services.gateway.access import Principal
+from services.gateway.body_coding import DECODED_BYTES_MAX, BodyDecoder, coding_of
 from services.gateway.dialects import anthropic_reply, oci, openai_choices
 from services.gateway.registry_access import Challenged
 from shared.errors import CorralError, TooLarge
@@ -51,17 +52,26 @@ def install(app: web.Application) -> None:
 
 
 async def read_body(request: web.Request) -> bytes:
-    """The body of a JSON request.
+    """The body of a JSON request, decompressed where it came compressed.
 
-    Raises: TooLarge, before reading where the length is announced.
+    Raises: TooLarge, before reading where the length is announced; CodingUnsupported, ParameterInvalid.
     """
     limit = request.client_max_size
     if request.content_length is not None and request.content_length > limit:
         raise TooLarge(f"the request body has {request.content_length} bytes; at most {limit} are accepted")
+    coding = coding_of(request.headers.get(hdrs.CONTENT_ENCODING, ""))
+    if coding is not None:
+        return await _read_coded(request, BodyDecoder(coding, bytes_max=min(limit, DECODED_BYTES_MAX)))
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge as cause:
         raise TooLarge(f"the request body has more than the {limit} bytes that are accepted") from cause
+
+
+async def _read_coded(request: web.Request, decoder: BodyDecoder) -> bytes:
+    async for piece in request.content.iter_any():
+        decoder.feed(piece)
+    return decoder.whole()
 
 
 def render_error(request: web.Request, error: CorralError) -> web.Response:

@@ -5,8 +5,8 @@ from aiohttp import web
 from services.gateway.dialects.openai_reply import model_list, model_object
 from services.gateway.redis_guard import redis_guard
 from shared.errors import ModelUnknown
+from shared.local_names import CLOUD_DETAILS, parse_local_name
 from shared.model_index import ModelIndex
-from shared.model_name import parse_model_name
 
 
 class V1Models:
@@ -25,7 +25,7 @@ class V1Models:
 
     async def one(self, request: web.Request) -> web.Response:
         requested = request.match_info["model"]
-        name = parse_model_name(requested)
+        name = parse_local_name(requested, operation=CLOUD_DETAILS)
         async with redis_guard(self._redis_wait_s):
             entry = await self._index.find(name)
         if entry is None:

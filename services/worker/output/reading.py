@@ -1,9 +1,27 @@
-"""How the answer to one prompt is to be written and read: chosen from the model's template, once for each prompt."""
+"""How the answer to one prompt is to be written and read: chosen from the model's template, once for each prompt.
 
+What binds the output (a JSON schema of the caller's, or a tool that must be called) leaves a thought free to be
+thought first. A caller's schema binds calls of tools too, where both are wanted: no constraint can tell a call in a
+family's own marks from an answer, and the answer is what has been promised a form. Tools that must be called win over
+a schema, since then there is no answer.
+"""
+
+import re
 from dataclasses import dataclass
+from typing import Final
 
+from services.worker.output.choosing import format_of
+from services.worker.output.forced import schema_of_calls
+from services.worker.output.formats import Format, Thinking
+from services.worker.output.json_calls import read_json_calls
+from services.worker.output.messages import MessagesOutput
 from services.worker.output.parser import OutputParser, PlainText
+from services.worker.output.sections import CallSection, SectionedOutput, Sections
+from services.worker.output.tools import Tools
 from shared.generation import ChatPrompt
+
+_FORCED_CALL: Final = CallSection("", read_json_calls)
+_SPECIAL_TOKENS: Final = re.compile(r"<[^<>\s]+>|\[/?[A-Z_]+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +38,83 @@ class Reading:
     constrain_after: str = ""
 
 
-def reading_of(
-    prompt: ChatPrompt,  # noqa: ARG001
-    rendered: str,  # noqa: ARG001
-    *,
-    template: str,  # noqa: ARG001
-    json_schema: str | None,
-) -> Reading:
+def reading_of(prompt: ChatPrompt, rendered: str, *, template: str, json_schema: str | None) -> Reading:
     """How to read the answer to `rendered`, which `template` wrote from `prompt`; `json_schema` is the caller's."""
-    return Reading(PlainText(), json_schema=json_schema)
+    is_go = template in (prompt.template, prompt.model_template)
+    output = format_of(prompt.model_parser, template, is_go=is_go)
+    if prompt.forced_tools:
+        return _bound(prompt, rendered, output, schema_of_calls(prompt.forced_tools, Tools(prompt.tools)))
+    if json_schema is not None:
+        return _bound(prompt, rendered, output, json_schema)
+    return _free(prompt, rendered, output)
+
+
+def _free(prompt: ChatPrompt, rendered: str, output: Format) -> Reading:
+    """An answer that is what the model makes it."""
+    tools = Tools(prompt.tools)
+    if output.messages is not None:
+        parser = MessagesOutput(output.messages, tools, one_call=prompt.one_tool_call)
+        return Reading(parser, markers=output.messages.marks)
+    sections = _sections(output, with_calls=bool(tools))
+    if sections == Sections():
+        return Reading(PlainText())
+    is_open = _ends_in_thought(rendered, output.thinking)
+    assumes_thought = output.thinks_first and not _ends_after_thought(rendered, output.thinking)
+    in_thought = prompt.think is not False and (is_open or assumes_thought)
+    return Reading(
+        SectionedOutput(sections, tools, opened=in_thought, one_call=prompt.one_tool_call),
+        "" if in_thought else _way_out(rendered, output.thinking),
+        _markers(sections),
+    )
+
+
+def _bound(prompt: ChatPrompt, rendered: str, output: Format, json_schema: str) -> Reading:
+    """An answer that follows `json_schema`: the caller's, or that of a call."""
+    thinking, whole = output.thinking, _FORCED_CALL if prompt.forced_tools else None
+    is_open = _ends_in_thought(rendered, thinking)
+    in_thought = thinking is not None and prompt.think is not False and (is_open or prompt.think is not None)
+    sections = Sections() if thinking is None else Sections(thinking.opening, thinking.closing)
+    parser = SectionedOutput(
+        sections, Tools(prompt.tools), opened=in_thought, one_call=prompt.one_tool_call, whole=whole
+    )
+    markers = _markers(sections)
+    if thinking is not None and in_thought:
+        way_in = "" if is_open else thinking.opening + thinking.spacing
+        return Reading(parser, way_in, markers, json_schema, constrain_after=thinking.closing)
+    prefix = output.call_prefix if prompt.forced_tools else output.answer_prefix
+    return Reading(parser, _way_out(rendered, thinking) + prefix, markers, json_schema)
+
+
+def _sections(output: Format, *, with_calls: bool) -> Sections:
+    thinking = output.thinking
+    return Sections(
+        thought_opening=thinking.opening if thinking is not None else "",
+        thought_closing=thinking.closing if thinking is not None else "",
+        thoughts_recur=thinking is not None and thinking.is_certain,
+        calls=output.calls if with_calls else (),
+        silent=(*output.silent, *(output.around_calls if with_calls else ())),
+        calls_end_thoughts=output.calls_end_thoughts,
+    )
+
+
+def _markers(sections: Sections) -> tuple[str, ...]:
+    """The special tokens in the marks of these sections."""
+    calls = [mark for call in sections.calls for mark in (call.opening, call.closing, *call.inner)]
+    marks = (sections.thought_opening, sections.thought_closing, *sections.silent, *calls)
+    return tuple(dict.fromkeys(token for mark in marks for token in _SPECIAL_TOKENS.findall(mark)))
+
+
+def _ends_in_thought(rendered: str, thinking: Thinking | None) -> bool:
+    return thinking is not None and rendered.rstrip().endswith(thinking.opening)
+
+
+def _ends_after_thought(rendered: str, thinking: Thinking | None) -> bool:
+    return thinking is not None and rendered.rstrip().endswith(thinking.closing)
+
+
+def _way_out(rendered: str, thinking: Thinking | None) -> str:
+    """What closes the thought that a prompt opens although there is to be none."""
+    if thinking is None or not _ends_in_thought(rendered, thinking):
+        return ""
+    before = thinking.spacing * (1 if rendered.endswith("\n") else 2)
+    return before + thinking.closing + thinking.spacing * 2

@@ -75,7 +75,6 @@ CASES: list[tuple[str, bytes, int, str]] = [
         500,
         'invalid format: "\\"xml\\""; expected "json" or a valid JSON Schema object',
     ),
-    ("generate", b'{"model":"tiny","prompt":"a","shift":true}', 400, "this server does not support shift yet"),
     (
         "chat",
         b'{"model":"tiny","messages":[{"role":"user","content":[]}]}',

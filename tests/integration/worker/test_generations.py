@@ -9,7 +9,17 @@ from fakes.gateway_desk import GatewayDesk
 from fakes.polling import until
 from harness.worker_service import WorkerService
 from shared import keys
-from shared.generation import ChatPrompt, Delta, DoneReason, Finished, LoadOnly, Message, RequestId, Started
+from shared.generation import (
+    ChatPrompt,
+    Delta,
+    DoneReason,
+    Finished,
+    LoadOnly,
+    Message,
+    RequestId,
+    Started,
+    Truncated,
+)
 from shared.model_index import ModelEntry
 
 
@@ -66,11 +76,39 @@ async def test_a_conversation_too_long_for_its_context_loses_its_oldest_messages
 ) -> None:
     messages = (Message("system", "Be brief."), *(Message("user", f"{n} " + "word " * 40) for n in range(8)))
     prompt = ChatPrompt(messages=messages)
-    shortened = await desk.finished(await desk.ask(model, prompt, num_ctx=256, num_predict=4))
+    shortened = await desk.finished(await desk.ask(model, prompt, num_ctx=256, num_predict=4, truncate=True))
     assert 0 < shortened.dropped_messages_count < 8
     assert shortened.usage.prompt_tokens < 256
-    refused = await desk.failed(await desk.ask(model, prompt, num_ctx=256, truncate=False))
+    refused = await desk.failed(await desk.ask(model, prompt, num_ctx=256, truncate=False, shift=True))
     assert refused.error.code == "context_length_exceeded"
+    assert refused.error.detail["context_tokens"] == 256
+
+
+async def test_a_prompt_with_nothing_left_to_drop_loses_its_middle_and_says_so_before_its_answer(
+    desk: GatewayDesk, model: ModelEntry
+) -> None:
+    prompt = ChatPrompt(messages=(Message("user", "before"), Message("user", "word " * 400)))
+    asked = await desk.ask(model, prompt, num_ctx=128, num_predict=4, truncate=True, shift=True)
+    cut = await desk.finished(asked)
+    assert cut.dropped_messages_count == 1
+    assert cut.dropped_tokens_count > 400 - 128
+    assert 60 < cut.usage.prompt_tokens < 70
+    told = [event for event in desk.heard[asked].events if isinstance(event, Truncated | Delta)]
+    assert [(one.dropped_messages_count, one.dropped_tokens_count) for one in told[:2] if isinstance(one, Truncated)] == [
+        (1, 0),
+        (1, cut.dropped_tokens_count),
+    ]
+    refused = await desk.failed(await desk.ask(model, prompt, num_ctx=128, truncate=True))
+    assert refused.error.code == "context_length_exceeded"
+
+
+async def test_a_generation_that_shifts_tells_how_much_left_its_context(desk: GatewayDesk, model: ModelEntry) -> None:
+    shifted = await desk.finished(await desk.ask(model, num_ctx=64, num_predict=100, shift=True))
+    assert (shifted.usage.generated_tokens, shifted.reason) == (100, DoneReason.LENGTH)
+    assert shifted.shifted_tokens_count > 100 - 64
+    full = await desk.finished(await desk.ask(model, num_ctx=64, num_predict=100))
+    assert full.usage.generated_tokens + full.usage.prompt_tokens == 64
+    assert full.shifted_tokens_count == 0
 
 
 async def test_a_cancelled_running_generation_frees_its_slot_at_once(

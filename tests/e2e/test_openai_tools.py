@@ -1,0 +1,112 @@
+"""Tools and gaps through OpenAI's API, against the whole cluster and a real model that is given templates for them."""
+
+import json
+from collections.abc import AsyncIterator
+
+import httpx
+import openai
+import pytest
+from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
+
+from harness.cluster import MODEL, Cluster
+
+TOOL_TEMPLATE = """{{- if .Suffix }}{{ .Prompt }}<gap>{{ .Suffix }}{{ else }}
+{{- if .Tools }}<|im_start|>system
+You may call these functions: {{ .Tools }}<|im_end|>
+{{ end }}
+{{- range .Messages }}<|im_start|>{{ .Role }}
+{{ if .Content }}{{ .Content }}{{ else if .ToolCalls }}<tool_call>
+{{ range .ToolCalls }}{"name": "{{ .Function.Name }}", "arguments": {{ .Function.Arguments }}}{{ end }}
+</tool_call>{{ end }}<|im_end|>
+{{ end }}<|im_start|>assistant
+{{ end }}"""
+ASKED: list[ChatCompletionMessageParam] = [{"role": "user", "content": "What is the weather in Paris?"}]
+UNITS = ["celsius", "fahrenheit"]
+TOOLS: list[ChatCompletionToolParam] = [
+    {"type": "function", "function": {"name": "get_time"}},
+    {
+        "type": "function",
+        "function": {
+            "name": "get_weather",
+            "parameters": {
+                "type": "object",
+                "properties": {"unit": {"enum": UNITS}, "days": {"type": "integer", "minimum": 1, "maximum": 9}},
+                "required": ["unit", "days"],
+                "additionalProperties": False,
+            },
+        },
+    },
+]
+
+
+@pytest.fixture
+async def sdk(cluster: Cluster) -> AsyncIterator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(base_url=f"{cluster.url}/v1", api_key="unused") as made:
+        yield made
+
+
+@pytest.fixture
+async def caller(cluster: Cluster) -> str:
+    """The bundled model with a template that shows tools and gaps."""
+    body = {"model": "caller", "from": MODEL, "template": TOOL_TEMPLATE, "stream": False}
+    async with httpx.AsyncClient(base_url=cluster.url, timeout=60) as http:
+        (await http.post("/api/create", json=body)).raise_for_status()
+    return "caller"
+
+
+async def test_a_tool_that_must_be_called_is_called_with_arguments_of_its_schema(
+    sdk: openai.AsyncOpenAI, caller: str
+) -> None:
+    whole = await sdk.chat.completions.create(
+        model=caller,
+        messages=ASKED,
+        tools=TOOLS,
+        tool_choice={"type": "function", "function": {"name": "get_weather"}},
+        parallel_tool_calls=False,
+        temperature=0,
+        max_tokens=100,
+    )
+    (choice,) = whole.choices
+    assert choice.finish_reason == "tool_calls"
+    (call,) = choice.message.tool_calls or ()
+    assert call.type == "function"
+    assert call.function.name == "get_weather"
+    arguments = json.loads(call.function.arguments)
+    assert set(arguments) == {"unit", "days"}
+    assert arguments["unit"] in UNITS
+    assert 1 <= arguments["days"] <= 9
+
+    answered: list[ChatCompletionMessageParam] = [
+        *ASKED,
+        {"role": "assistant", "tool_calls": [{"id": call.id, "type": "function", "function": call.function.to_dict()}]},  # type: ignore[typeddict-item, list-item]
+        {"role": "tool", "tool_call_id": call.id, "content": "12 degrees, rain"},
+    ]
+    reply = await sdk.chat.completions.create(model=caller, messages=answered, tools=TOOLS, max_tokens=8)
+    assert reply.choices[0].message.content
+
+
+async def test_calls_are_streamed_as_they_come_whole(sdk: openai.AsyncOpenAI, caller: str) -> None:
+    async with sdk.chat.completions.stream(
+        model=caller,
+        messages=ASKED,
+        tools=TOOLS,
+        tool_choice="required",
+        parallel_tool_calls=False,
+        temperature=0,
+        max_tokens=100,
+    ) as stream:
+        final = await stream.get_final_completion()
+    (choice,) = final.choices
+    assert choice.finish_reason == "tool_calls"
+    (call,) = choice.message.tool_calls or ()
+    assert call.function.name in {"get_time", "get_weather"}
+    assert call.id.startswith("call_")
+
+
+async def test_a_gap_is_filled_after_the_text_before_it(sdk: openai.AsyncOpenAI, caller: str) -> None:
+    reply = await sdk.completions.create(model=caller, prompt="One, two,", suffix=" four.", max_tokens=4, temperature=0)
+    assert reply.choices[0].text
+    assert reply.usage is not None
+    raw = await sdk.completions.create(model=MODEL, prompt="One, two,<gap> four.", max_tokens=4, temperature=0)
+    assert raw.usage is not None
+    assert reply.usage.prompt_tokens < raw.usage.prompt_tokens  # no chat template stands around it

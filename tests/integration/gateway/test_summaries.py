@@ -1,0 +1,217 @@
+"""Keys that summarize: old turns give way to a summary, told in every dialect, made once, and never anybody else's."""
+
+import contextlib
+import json
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from redis.asyncio import Redis
+
+from fakes.model_entries import WEIGHTS
+from fakes.worker import ScriptedWorker, Stage
+from integration.gateway.setup import TINY, serving, settings, until_no_job_is_left
+from services.gateway.access import LOCAL_ADMIN
+from services.gateway.key_store import KeyStore, Role
+from shared.clock import SystemClock
+from shared.errors import RunnerDied
+from shared.generation import ChatPrompt, GenerationRequest
+from shared.model_index import ModelIndex
+
+CONTEXT_TOKENS = 100
+HEARTBEAT_S = 0.05
+
+
+def words_of(request: GenerationRequest) -> int:
+    assert isinstance(request.prompt, ChatPrompt)
+    return sum(len(message.content.split()) for message in request.prompt.messages)
+
+
+def is_summary(request: GenerationRequest) -> bool:
+    assert isinstance(request.prompt, ChatPrompt)
+    return "short, exact summaries" in request.prompt.messages[0].content
+
+
+class Model:
+    """A play in which every word is a token, and summaries are numbered."""
+
+    def __init__(self) -> None:
+        self.fails_to_summarize = False
+        self.summaries: list[GenerationRequest] = []
+        self.answered: list[GenerationRequest] = []
+
+    async def __call__(self, stage: Stage) -> None:
+        request = stage.request
+        await stage.start()
+        if request.count_only:
+            await stage.count(words_of(request), context_tokens=CONTEXT_TOKENS)
+        elif is_summary(request):
+            self.summaries.append(request)
+            if self.fails_to_summarize:
+                await stage.fail(RunnerDied("it crashed"))
+                return
+            await stage.say(f" SUMMARY{len(self.summaries)} ")
+            await stage.finish()
+        else:
+            self.answered.append(request)
+            await stage.say("ok")
+            await stage.finish()
+
+
+class Client:
+    """Chats with a key of its own; `turns` are two messages each, of ten words."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, key: str) -> None:
+        self._session = session
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {key}"}
+
+    async def chat(self, turns: int, *, path: str = "/api/chat", stream: bool = False) -> aiohttp.ClientResponse:
+        asked = {"model": "tiny", "messages": conversation(turns), "stream": stream, "max_tokens": 9}
+        response = await self._session.post(f"{self._url}{path}", json=asked, headers=self._headers)
+        assert response.status == 200, await response.text()
+        await response.read()
+        return response
+
+
+def conversation(turns: int) -> list[dict[str, str]]:
+    said = [(role, f"{role} {turn} " + "word " * 8) for turn in range(turns) for role in ("user", "assistant")]
+    return [{"role": role, "content": text} for role, text in (*said, ("user", "and now"))]
+
+
+@pytest.fixture
+def model() -> Model:
+    return Model()
+
+
+@pytest.fixture
+async def url(redis: Redis, redis_url: str, model: Model) -> AsyncIterator[str]:
+    await ModelIndex(redis).publish([TINY])
+    async with (
+        serving(settings(redis_url, heartbeat_s=HEARTBEAT_S)) as url,
+        ScriptedWorker(redis, redis_url, WEIGHTS, play=model).running(),
+    ):
+        yield url
+
+
+async def client(redis: Redis, http: aiohttp.ClientSession, url: str, *, summarizes: bool = True) -> Client:
+    _, key = await KeyStore(redis, SystemClock()).create("ann", Role.USER, summarizes=summarizes)
+    return Client(http, url, key)
+
+
+def contents(request: GenerationRequest) -> list[str]:
+    assert isinstance(request.prompt, ChatPrompt)
+    return [" ".join(message.content.split()[:2]) for message in request.prompt.messages]
+
+
+async def test_a_long_chat_is_answered_from_a_summary_and_its_last_turns(
+    url: str, redis: Redis, http: aiohttp.ClientSession, model: Model
+) -> None:
+    response = await (await client(redis, http, url)).chat(5)
+    assert response.headers["X-Corral-Truncated"] == "summarized=5"
+    assert (await response.json())["summarized_messages_count"] == 5
+    (answered,) = model.answered
+    assert contents(answered) == [
+        "Summary of", "assistant 2", "user 3", "assistant 3", "user 4", "assistant 4", "and now",
+    ]  # fmt: skip
+    assert isinstance(answered.prompt, ChatPrompt)
+    assert answered.prompt.messages[0].content.endswith("SUMMARY1")
+    (summary,) = model.summaries
+    assert (summary.user, summary.tenant, summary.truncate) == (answered.user, answered.tenant, False)
+    await until_no_job_is_left(redis)
+
+
+async def test_a_chat_with_room_left_stays_as_it_is(
+    url: str, redis: Redis, http: aiohttp.ClientSession, model: Model
+) -> None:
+    response = await (await client(redis, http, url)).chat(3)
+    assert "X-Corral-Truncated" not in response.headers
+    assert len(contents(model.answered[0])) == 7
+    assert model.summaries == []
+
+
+async def test_other_keys_do_not_summarize(
+    url: str, redis: Redis, http: aiohttp.ClientSession, model: Model
+) -> None:
+    await (await client(redis, http, url, summarizes=False)).chat(5)
+    assert (len(contents(model.answered[0])), model.summaries) == (11, [])
+    assert not LOCAL_ADMIN.summarizes
+
+
+async def test_a_chat_that_grows_is_summarized_from_where_its_last_summary_ends(
+    url: str, redis: Redis, http: aiohttp.ClientSession, model: Model
+) -> None:
+    ann = await client(redis, http, url)
+    await ann.chat(5)
+    await ann.chat(6)
+    assert len(model.summaries) == 1, "the first summary was good enough"
+    assert contents(model.answered[1])[:2] == ["Summary of", "assistant 2"]
+    await ann.chat(9)
+    assert len(model.summaries) == 2
+    told = model.summaries[1].prompt
+    assert isinstance(told, ChatPrompt)
+    assert "SUMMARY1" in told.messages[1].content
+    assert "user 2" not in told.messages[1].content
+    assert "assistant 2" in told.messages[1].content
+
+
+async def test_a_summary_never_serves_another_tenant(
+    url: str, redis: Redis, http: aiohttp.ClientSession, model: Model
+) -> None:
+    await (await client(redis, http, url)).chat(5)
+    await (await client(redis, http, url)).chat(5)
+    first, second = model.answered
+    assert isinstance(second.prompt, ChatPrompt)
+    assert len(model.summaries) == 2
+    assert first.tenant != second.tenant
+    assert second.prompt.messages[0].content.endswith("SUMMARY2")
+
+
+async def test_a_summary_that_fails_leaves_the_chat_to_its_dialects_own_rule(
+    url: str, redis: Redis, http: aiohttp.ClientSession, model: Model
+) -> None:
+    model.fails_to_summarize = True
+    response = await (await client(redis, http, url)).chat(5)
+    assert "X-Corral-Truncated" not in response.headers
+    assert len(contents(model.answered[0])) == 11
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions", "/v1/messages"])
+async def test_every_dialects_stream_tells_of_the_summary(
+    url: str, redis: Redis, http: aiohttp.ClientSession, path: str
+) -> None:
+    response = await (await client(redis, http, url)).chat(5, path=path, stream=True)
+    assert response.headers["X-Corral-Truncated"] == "summarized=5"
+    assert '"summarized_messages_count":5' in await response.text()
+
+
+async def test_a_stream_stays_alive_while_its_summary_is_written(
+    redis: Redis, redis_url: str, http: aiohttp.ClientSession, model: Model
+) -> None:
+    async with slow_summary(redis, redis_url, model) as (url, worker):
+        ann = await client(redis, http, url)
+        asked = {"model": "tiny", "messages": conversation(5)}
+        async with http.post(f"{url}/api/chat", json=asked, headers=ann._headers) as response:
+            lines = [json.loads(await response.content.readline()) for _ in range(2)]
+            assert [line["done"] for line in lines] == [False, False]
+            assert len(model.summaries) == 1
+            response.close()
+        await worker.until(lambda: len(worker.cancelled) == 1)
+    await until_no_job_is_left(redis)
+
+
+@contextlib.asynccontextmanager
+async def slow_summary(redis: Redis, redis_url: str, model: Model) -> AsyncIterator[tuple[str, ScriptedWorker]]:
+    """A worker that counts, and begins a summary without ever ending it."""
+
+    async def play(stage: Stage) -> None:
+        if stage.request.count_only or not is_summary(stage.request):
+            await model(stage)
+            return
+        model.summaries.append(stage.request)
+        await stage.start()
+
+    await ModelIndex(redis).publish([TINY])
+    worker = ScriptedWorker(redis, redis_url, WEIGHTS, play=play)
+    async with serving(settings(redis_url, heartbeat_s=HEARTBEAT_S)) as url, worker.running():
+        yield url, worker
