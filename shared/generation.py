@@ -122,7 +122,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generati
     With `truncate` a conversation that is too long for its context loses its oldest messages, and an input to embed its
     end; with `shift` a full context loses its older half while it is generated into, and what `truncate` could not make
     short enough loses its middle.
-    With `count_only` the prompt is written and its tokens are counted, and nothing is generated.
+    With `count_only` the prompt is written and its tokens are counted, and nothing is generated. With `render_only`
+    beside it, the answer is the prompt as it was written.
     """
 
     request_id: RequestId
@@ -141,6 +142,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generati
     weight: float = 1.0  # the user's share of the fair queue
     want_context: bool = False
     count_only: bool = False
+    render_only: bool = False
     deadline_unix_ms: int  # wall clock: it crosses machines
 
 

@@ -42,8 +42,8 @@ from services.gateway.public_address import hostnames, parse_public_urls
 from services.gateway.redis_guard import redis_guard
 from services.gateway.registry_access import RegistryAccess
 from services.gateway.settings import Settings
-from services.gateway.summaries import Summaries
 from services.gateway.stored_responses import StoredResponses
+from services.gateway.summaries import Summaries
 from services.gateway.tokens import Tokens
 from services.gateway.unloading import Unloader
 from services.gateway.watchdog import Watchdog, WatchLimits

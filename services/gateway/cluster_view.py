@@ -32,9 +32,7 @@ def progress_of(weights: Digest, workers: Iterable[WorkerState], *, now_unix_ms:
         return ModelProgress(state="absent")
     since_unix_ms, expected_s = min(loads, key=lambda load: load[0])
     # The clocks of two machines may differ.
-    return ModelProgress(
-        state="loading", elapsed_s=max(0, now_unix_ms - since_unix_ms) / 1000, expected_s=expected_s
-    )
+    return ModelProgress(state="loading", elapsed_s=max(0, now_unix_ms - since_unix_ms) / 1000, expected_s=expected_s)
 
 
 class ClusterView:

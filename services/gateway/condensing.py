@@ -66,7 +66,7 @@ def chosen_cut(prompt: ChatPrompt, size: Size) -> int | None:
 
 
 def portions(prompt: ChatPrompt, size: Size, begin: int, end: int) -> Iterator[tuple[int, int]]:
-    """The messages from `begin` to `end` in parts that one summary each can take in; a part has one message at least."""
+    """The messages from `begin` to `end` in parts that one summary can take in, each of one message at least."""
     start = begin
     for index in range(begin, end):
         if index > start and _tokens(prompt, size, start, index + 1) > PORTION_SHARE * size.context_tokens:

@@ -222,7 +222,10 @@ class Generations:
             active.left_runner = False
             active.admitted_ns = time.monotonic_ns()
             try:
-                return self._ended(active, await active.ending)
+                done = await active.ending
+                if request.render_only:
+                    self._say(request, _delta(active, Piece(sequence.prompt), ()))
+                return self._ended(active, done)
             except RemoteError as error:
                 if (shorter := next_attempt(request, attempt, error)) is None:
                     raise
@@ -247,7 +250,8 @@ class Generations:
     def _ended(self, active: Active, done: SequenceFinished) -> Finished:
         """Raises: ToolCallInvalid."""
         request = active.request
-        if rest := active.parser.finish(is_cut=done.reason is DoneReason.LENGTH):
+        is_cut = done.reason is DoneReason.LENGTH or bool(done.stop_string)
+        if not request.count_only and (rest := active.parser.finish(is_cut=is_cut)):
             self._say(request, _delta(active, rest, ()))
         opened = active.resident.opened
         load_ns = (active.admitted_ns or time.monotonic_ns()) - active.taken_ns

@@ -3,13 +3,34 @@
 from collections.abc import AsyncIterator
 
 import anthropic
+import httpx
 import pytest
-from anthropic.types import Message, MessageParam
+from anthropic.types import Message, MessageParam, ToolChoiceToolParam, ToolParam
 
 from harness.cluster import CONTEXT_TOKENS, MODEL, Cluster
 
 ASKED: list[MessageParam] = [{"role": "user", "content": "Why is the sky blue?"}]
 GREEDY = {"temperature": 0}
+TOOL_TEMPLATE = """{{ if .Tools }}<|im_start|>system
+You may call these functions: {{ .Tools }}<|im_end|>
+{{ end }}
+{{- range .Messages }}<|im_start|>{{ .Role }}
+{{ .Content }}{{ range .ToolCalls }}<tool_call>
+{"name": "{{ .Function.Name }}", "arguments": {{ .Function.Arguments }}}
+</tool_call>{{ end }}<|im_end|>
+{{ end }}<|im_start|>assistant
+"""
+UNITS = ["celsius", "fahrenheit"]
+WEATHER: ToolParam = {
+    "name": "get_weather",
+    "input_schema": {
+        "type": "object",
+        "properties": {"unit": {"enum": UNITS}},
+        "required": ["unit"],
+        "additionalProperties": False,
+    },
+}
+FORCED: ToolChoiceToolParam = {"type": "tool", "name": "get_weather", "disable_parallel_tool_use": True}
 
 
 @pytest.fixture
@@ -67,3 +88,44 @@ async def test_a_conversation_longer_than_the_context_is_counted_whole(client: a
     ]
     assert count > CONTEXT_TOKENS
     assert double > 2 * CONTEXT_TOKENS
+
+
+@pytest.fixture
+async def caller(cluster: Cluster) -> AsyncIterator[str]:
+    """The bundled model with a template that shows tools."""
+    body = {"model": "weather-caller", "from": MODEL, "template": TOOL_TEMPLATE, "stream": False}
+    async with httpx.AsyncClient(base_url=cluster.url, timeout=60) as http:
+        (await http.post("/api/create", json=body)).raise_for_status()
+        yield "weather-caller"
+        (await http.request("DELETE", "/api/delete", json={"model": "weather-caller"})).raise_for_status()
+
+
+async def test_a_tool_that_must_be_called_is_called_and_its_result_is_read(
+    client: anthropic.AsyncAnthropic, caller: str
+) -> None:
+    async with client.messages.stream(
+        model=caller,
+        max_tokens=100,
+        messages=ASKED,
+        tools=[WEATHER],
+        tool_choice=FORCED,
+        extra_body=GREEDY,
+    ) as stream:
+        called = await stream.get_final_message()
+    (use,) = called.content
+    assert use.type == "tool_use"
+    assert use.input["unit"] in UNITS
+    assert called.stop_reason == "tool_use"
+    answered: list[MessageParam] = [
+        *ASKED,
+        called.to_param(),
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": use.id, "content": "12 degrees, rain"}]},
+    ]
+    asked, told = [
+        (await client.messages.count_tokens(model=caller, messages=said, tools=[WEATHER])).input_tokens
+        for said in (ASKED, answered)
+    ]
+    read = await client.messages.create(model=caller, max_tokens=1, messages=answered, tools=[WEATHER])
+    assert prompt_tokens(read) == told > asked + called.usage.output_tokens
+    without = await client.messages.count_tokens(model=caller, messages=ASKED)
+    assert without.input_tokens < asked

@@ -46,12 +46,13 @@ async def sdk(cluster: Cluster) -> AsyncIterator[openai.AsyncOpenAI]:
 
 
 @pytest.fixture
-async def caller(cluster: Cluster) -> str:
+async def caller(cluster: Cluster) -> AsyncIterator[str]:
     """The bundled model with a template that shows tools and gaps."""
     body = {"model": "caller", "from": MODEL, "template": TOOL_TEMPLATE, "stream": False}
     async with httpx.AsyncClient(base_url=cluster.url, timeout=60) as http:
         (await http.post("/api/create", json=body)).raise_for_status()
-    return "caller"
+        yield "caller"
+        (await http.request("DELETE", "/api/delete", json={"model": "caller"})).raise_for_status()
 
 
 async def test_a_tool_that_must_be_called_is_called_with_arguments_of_its_schema(
@@ -68,7 +69,8 @@ async def test_a_tool_that_must_be_called_is_called_with_arguments_of_its_schema
     )
     (choice,) = whole.choices
     assert choice.finish_reason == "tool_calls"
-    (call,) = choice.message.tool_calls or ()
+    assert choice.message.tool_calls is not None
+    (call,) = choice.message.tool_calls
     assert call.type == "function"
     assert call.function.name == "get_weather"
     arguments = json.loads(call.function.arguments)
@@ -78,11 +80,22 @@ async def test_a_tool_that_must_be_called_is_called_with_arguments_of_its_schema
 
     answered: list[ChatCompletionMessageParam] = [
         *ASKED,
-        {"role": "assistant", "tool_calls": [{"id": call.id, "type": "function", "function": call.function.to_dict()}]},  # type: ignore[typeddict-item, list-item]
+        {
+            "role": "assistant",
+            "tool_calls": [
+                {
+                    "id": call.id,
+                    "type": "function",
+                    "function": {"name": call.function.name, "arguments": call.function.arguments},
+                }
+            ],
+        },
         {"role": "tool", "tool_call_id": call.id, "content": "12 degrees, rain"},
     ]
-    reply = await sdk.chat.completions.create(model=caller, messages=answered, tools=TOOLS, max_tokens=8)
-    assert reply.choices[0].message.content
+    reply = await sdk.chat.completions.create(model=caller, messages=answered, tools=TOOLS, max_tokens=1)
+    assert reply.usage is not None
+    assert whole.usage is not None
+    assert reply.usage.prompt_tokens > whole.usage.prompt_tokens + whole.usage.completion_tokens
 
 
 async def test_calls_are_streamed_as_they_come_whole(sdk: openai.AsyncOpenAI, caller: str) -> None:
@@ -98,7 +111,8 @@ async def test_calls_are_streamed_as_they_come_whole(sdk: openai.AsyncOpenAI, ca
         final = await stream.get_final_completion()
     (choice,) = final.choices
     assert choice.finish_reason == "tool_calls"
-    (call,) = choice.message.tool_calls or ()
+    assert choice.message.tool_calls is not None
+    (call,) = choice.message.tool_calls
     assert call.function.name in {"get_time", "get_weather"}
     assert call.id.startswith("call_")
 

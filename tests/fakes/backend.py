@@ -220,6 +220,7 @@ class FakeBackend:
         self.holds_reading = False
         self.reading: list[Future[Sequence[Part]]] = []
         self.media_computed: list[Media] = []
+        self.media_failures: list[Exception] = []
         self._media_ends: list[dict[int, int]] = [{} for _ in range(slots_count)]
         self._batch_tokens_max = batch_tokens_max
         self._can_roll_back = can_roll_back
@@ -254,26 +255,30 @@ class FakeBackend:
     ) -> "Future[Sequence[Part]]":
         """Every image but a broken one is MEDIA_TOKENS tokens; with `holds_reading` a test ends the reading."""
         future: Future[Sequence[Part]] = Future()
-        texts = text.split(MEDIA_MARKER)
         if BROKEN_IMAGE in images:
             future.set_exception(ParameterInvalid("an image cannot be read"))
-            return future
+        elif self.holds_reading:
+            self.reading.append(future)
+        else:
+            future.set_result(self.seen(text, images, add_special=add_special, owner=owner))
+        return future
+
+    def seen(
+        self, text: str, images: Sequence[bytes], *, add_special: bool = True, owner: str = "ann"
+    ) -> Sequence[Part]:
+        """What reading a prompt gives."""
+        texts = text.split(MEDIA_MARKER)
         parts: list[Part] = [self.vocabulary.tokenize(texts[0], add_special=add_special)]
         for image, follows in zip(images, texts[1:], strict=True):
             parts += [Media(f"{owner} {image!r}", MEDIA_TOKENS), self.vocabulary.tokenize(follows, add_special=False)]
-        if self.holds_reading:
-            self.reading.append(future)
-        else:
-            future.set_result(parts)
-        return future
+        return parts
 
     def decode_media(self, slot: int, position: int, media: Media) -> None:
         held_count = len(self._memory[slot])
         assert position == held_count, f"slot {slot} holds {held_count} tokens, not {position}"
         assert held_count + len(media.tokens) <= self.context_tokens, "the slot is full"
-        failure = self.failures.pop(0) if self.failures else None
-        if failure is not None:
-            raise failure
+        if self.media_failures:
+            raise self.media_failures.pop(0)
         self._memory[slot] += [Cell(token, decoded=False) for token in media.tokens]
         self._media_ends[slot][position] = position + len(media.tokens)
         self.media_computed.append(media)
@@ -366,33 +371,3 @@ class FakeBackend:
         self._memory = [[] for _ in range(self.slots_count)]
         self._media_ends = [{} for _ in range(self.slots_count)]
         self._drawn = {}
-
-
-def kept_alone(prompt: Sequence[int], options: Options, *, tokens_max: int) -> int:
-    """How many tokens in front never leave: `num_keep` behind a BOS, or the prompt."""
-    wanted = len(prompt) if options.num_keep < 0 else options.num_keep + (prompt[0] == BOS)
-    return min(wanted, len(prompt), tokens_max - 4)
-
-
-def reply_alone(
-    backend: FakeBackend, prompt: Sequence[int], options: Options, *, tokens_max: int, shifts: bool = False
-) -> list[int]:
-    """The tokens `backend`'s model gives for `prompt` when nobody else is there, its end token included.
-
-    Written without the engine, so that the two can be compared. With `shifts` the older half of a full context leaves.
-    """
-    draw = random.Random(options.seed if options.seed >= 0 else None)
-    cells = [Cell(token, decoded=False) for token in prompt]
-    reply: list[int] = []
-    room = 10 * tokens_max if shifts else tokens_max - len(prompt)
-    kept = kept_alone(prompt, options, tokens_max=tokens_max)
-    limit = min(options.num_predict, room) if options.num_predict > 0 else room
-    while len(reply) < limit:
-        token = chosen(backend.scores(tuple(cells)), options, [cell.token for cell in cells], draw)
-        reply.append(token)
-        if token == EOS:
-            break
-        if len(cells) == tokens_max - 1:
-            del cells[kept : kept + (len(cells) - kept) // 2]
-        cells.append(Cell(token, decoded=True))
-    return reply

@@ -31,6 +31,22 @@ WEATHER: dict[str, object] = {
     },
 }
 CLOCK: dict[str, object] = {"type": "function", "function": {"name": "clock"}}
+FORECAST: dict[str, object] = {
+    "type": "function",
+    "function": {
+        "name": "forecast",
+        "description": "Tells the weather of the next days.",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "city": {"type": "string", "maxLength": 20},
+                "days": {"type": "integer", "minimum": 1, "maximum": 9},
+            },
+            "required": ["city", "days"],
+        },
+    },
+}
+"""Its arguments cannot be long, whatever a model without training says."""
 TOOLS = (WEATHER, CLOCK)
 
 CALLS: tuple[Call, ...] = (

@@ -35,16 +35,17 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def write_eyes(path: Path, *, seed: int = 0, embedding: int = llama_models.EMBEDDING) -> Path:
-    """A LLaVA projector with seeded random weights: a vision transformer and two layers into the model's embeddings.
+def write_eyes(path: Path, *, seed: int = 0, embedding: int = llama_models.EMBEDDING, kind: str = "mlp") -> Path:
+    """A projector with seeded random weights: a vision transformer and two layers into the model's embeddings.
 
-    Source: llama.cpp `tools/mtmd/clip.cpp`, projector type `mlp`.
+    It is LLaVA's (`mlp`), or Qwen2-VL's (`qwen2vl_merger`), which sees pictures of any size, in tokens whose positions
+    are where they are in the picture. Source: llama.cpp `tools/mtmd/clip.cpp`.
     """
     random = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, "clip")
     writer.add_type(gguf.GGUFType.MMPROJ)
     writer.add_bool("clip.has_vision_encoder", True)
-    writer.add_string("clip.projector_type", "mlp")
+    writer.add_string("clip.projector_type", kind)
     for name, value in {
         "image_size": SIDE,
         "patch_size": PATCH,
@@ -58,9 +59,9 @@ def write_eyes(path: Path, *, seed: int = 0, embedding: int = llama_models.EMBED
     writer.add_float32("clip.vision.attention.layer_norm_epsilon", 1e-5)
     writer.add_array("clip.vision.image_mean", [0.5, 0.5, 0.5])
     writer.add_array("clip.vision.image_std", [0.5, 0.5, 0.5])
-    for name, shape in _shapes(embedding).items():
+    for name, shape in _shapes(embedding, kind).items():
         drawn = random.normal(0, 0.2, shape)
-        if ".ln" in name or name.endswith("bias"):
+        if "ln" in name or name.endswith("bias"):
             drawn = np.full(shape, float(name.endswith("weight")))
         writer.add_tensor(name, drawn.astype(np.float32))
     writer.write_header_to_file()
@@ -70,11 +71,17 @@ def write_eyes(path: Path, *, seed: int = 0, embedding: int = llama_models.EMBED
     return path
 
 
-def _shapes(embedding: int) -> dict[str, tuple[int, ...]]:
+def _shapes(embedding: int, kind: str) -> dict[str, tuple[int, ...]]:
+    merged = 4 if kind == "qwen2vl_merger" else 1  # patches that become one token
+    own = {
+        "v.patch_embd.weight.1": (_WIDTH, 3, PATCH, PATCH),
+        "v.post_ln.weight": (_WIDTH,),
+        "v.post_ln.bias": (_WIDTH,),
+    }
     shapes: dict[str, tuple[int, ...]] = {
         "v.patch_embd.weight": (_WIDTH, 3, PATCH, PATCH),
-        "v.position_embd.weight": (PICTURE_TOKENS, _WIDTH),
-        "mm.0.weight": (_INNER, _WIDTH),
+        **(own if merged > 1 else {"v.position_embd.weight": (PICTURE_TOKENS, _WIDTH)}),
+        "mm.0.weight": (_INNER, _WIDTH * merged),
         "mm.0.bias": (_INNER,),
         "mm.2.weight": (embedding, _INNER),
         "mm.2.bias": (embedding,),
@@ -88,3 +95,9 @@ def _shapes(embedding: int) -> dict[str, tuple[int, ...]]:
         shapes |= {f"{block}.ffn_up.weight": (_INNER, _WIDTH), f"{block}.ffn_up.bias": (_INNER,)}
         shapes |= {f"{block}.ffn_down.weight": (_WIDTH, _INNER), f"{block}.ffn_down.bias": (_WIDTH,)}
     return shapes
+
+
+def claiming(width: int, height: int) -> bytes:
+    """A picture that says it is that large, and is not."""
+    whole = png()
+    return whole[:16] + struct.pack(">II", width, height) + whole[24:]

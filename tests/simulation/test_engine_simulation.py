@@ -8,8 +8,9 @@ from collections import Counter
 
 import pytest
 
-from fakes.backend import FakeBackend, hashing_model, kept_alone, reply_alone
+from fakes.backend import FakeBackend, hashing_model
 from fakes.engine_runs import Outcome, check_invariants, new_engine, new_sequence
+from fakes.reply_alone import kept_alone, reply_alone
 from services.worker.engine.backend import DecodeFailed, KvCacheFull
 from services.worker.engine.sequence import NewSequence, PromptCut
 from shared.options import Options

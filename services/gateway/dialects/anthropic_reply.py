@@ -22,6 +22,7 @@ REQUEST_ID_HEADER: Final = "request-id"
 _TYPE_OF_KIND: Final = {
     Kind.INVALID: "invalid_request_error",
     Kind.CONFLICT: "invalid_request_error",
+    Kind.UNSUPPORTED_MEDIA: "invalid_request_error",
     Kind.UNAUTHENTICATED: "authentication_error",
     Kind.FORBIDDEN: "permission_error",
     Kind.NOT_FOUND: "not_found_error",

@@ -3,8 +3,9 @@
 Only a client's own tools are served (`type` absent or `custom`): those that Anthropic runs itself, and those whose
 schema only Anthropic's models know (bash, text editor, computer, memory), are refused by name.
 
-What is accepted and does nothing: `strict` (how well a call keeps to its schema is not decided tool by tool),
-`eager_input_streaming` (a call's input comes in one piece, which is what a stream allows anyway) and `cache_control`.
+What is accepted and does nothing: `strict` (a call that must be made always keeps to its schema, one that may be made
+is as the model writes it), `eager_input_streaming` (a call's input comes in one piece, which a stream allows anyway)
+and `cache_control`.
 Source: Anthropic's Messages API reference (tool use).
 """
 
@@ -55,14 +56,8 @@ def call_id_of(tool_use_id: str) -> str:
 
 
 def json_text(value: Mapping[str, object]) -> str:
-    """An object as compact JSON, its members in their order.
-
-    Raises: ParameterInvalid for one nested so deeply that nobody could follow it.
-    """
-    try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    except RecursionError as cause:
-        raise ParameterInvalid("an input of a tool is nested too deeply") from cause
+    """An object as compact JSON, its members in their order."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _definition(tool: GoFields, place: str) -> dict[str, object]:

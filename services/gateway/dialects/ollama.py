@@ -23,7 +23,10 @@ TOP_LOGPROBS_MAX: Final = 20
 
 
 class OllamaCall(msgspec.Struct, frozen=True, kw_only=True):
-    """What generate and chat have in common. `keep_alive_s` None keeps what the model has, `shift` None what suits it."""
+    """What generate and chat have in common. `keep_alive_s` None keeps what the model has, `shift` None what suits it.
+
+    `render_only` asks for the prompt that a worker would write, and for no answer.
+    """
 
     model: str
     stream: bool
@@ -33,6 +36,7 @@ class OllamaCall(msgspec.Struct, frozen=True, kw_only=True):
     shift: bool | None
     sampling: Sampling
     think: Think
+    render_only: bool
     asked: Asked
 
     @property
@@ -76,12 +80,12 @@ def parse_generate(body: bytes) -> GenerateCall:
         shift=fields.flag("shift"),
         sampling=_sampling(fields),
         think=think,
+        render_only=fields.flag("_debug_render_only") or False,
         asked=Asked(
             insert=bool(suffix),
             thinking=bool(think),
             images=not all(is_sound(one) for one in images),
             audio=any(is_sound(one) for one in images),
-            unserved=_unserved(fields),
         ),
     )
     _check_top_logprobs(fields)
@@ -118,12 +122,12 @@ def parse_chat(body: bytes) -> ChatCall:
         shift=fields.flag("shift"),
         sampling=_sampling(fields),
         think=think,
+        render_only=fields.flag("_debug_render_only") or False,
         asked=Asked(
             tools=bool(tools),
             thinking=bool(think),
             images=not all(is_sound(one) for one in files),
             audio=any(is_sound(one) for one in files),
-            unserved=_unserved(fields),
         ),
     )
     _check_top_logprobs(fields)
@@ -202,11 +206,6 @@ def _think(fields: GoFields) -> Think:
                 f'invalid think value: "{level}" (must be "high", "medium", "low", "max", true, or false)'
             )
     raise ParameterInvalid('think must be a boolean or string ("high", "medium", "low", "max", true, or false)')
-
-
-def _unserved(fields: GoFields) -> tuple[str, ...]:
-    """Fields that ask for what this server cannot do yet."""
-    return ("_debug_render_only",) if fields.flag("_debug_render_only") else ()
 
 
 def _sampling(fields: GoFields) -> Sampling:

@@ -24,7 +24,7 @@ WHOLE: Final = "application/json; charset=utf-8"
 
 
 class OllamaReply:
-    """`before` and `after` are the JSON around the text: a string for generate, a message for chat.
+    """`around` is the JSON before and after the text, which is a field in generate and in a message in chat.
 
     With `calls_at_end` a stream tells the calls of tools in its last chunk only, as generate does.
     """
@@ -32,7 +32,8 @@ class OllamaReply:
     stream_content_type = wire.NDJSON
     whole_content_type = WHOLE
 
-    def __init__(self, model: str, *, before: bytes, after: bytes, calls_at_end: bool = False) -> None:
+    def __init__(self, model: str, around: tuple[bytes, bytes], *, calls_at_end: bool = False) -> None:
+        before, after = around
         self._head = b'{"model":' + _encode(model) + b',"created_at":"'
         self._before = b'",' + before
         self._after = after
@@ -94,12 +95,40 @@ class OllamaReply:
         return b"".join((self._head, _now(), self._before, _encode(text), more, self._after))
 
 
+class RenderedReply(OllamaReply):
+    """The answer to a request that only wants to see its prompt, which `whole` takes as the answer's text."""
+
+    def __init__(self, model: str, around: tuple[bytes, bytes], *, images_count: int) -> None:
+        super().__init__(model, around)
+        self._images_count = images_count
+
+    def whole(self, answers: Sequence[Answer]) -> bytes:
+        (answer,) = answers
+        if answer.outcome.reason is DoneReason.LOAD:
+            return super().whole(answers)
+        images = {"image_count": self._images_count} if self._images_count else {}
+        info = _encode({"rendered_template": answer.piece.text, **images})
+        return self._answer("", b"") + b',"done":false,"_debug_info":' + info + b"}"
+
+
+_IN_GENERATE: Final = (b'"response":', b"")
+_IN_CHAT: Final = (b'"message":{"role":"assistant","content":', b"}")
+
+
 def generate_reply(model: str) -> OllamaReply:
-    return OllamaReply(model, before=b'"response":', after=b"", calls_at_end=True)
+    return OllamaReply(model, _IN_GENERATE, calls_at_end=True)
 
 
 def chat_reply(model: str) -> OllamaReply:
-    return OllamaReply(model, before=b'"message":{"role":"assistant","content":', after=b"}")
+    return OllamaReply(model, _IN_CHAT)
+
+
+def rendered_generate_reply(model: str, *, images_count: int) -> OllamaReply:
+    return RenderedReply(model, _IN_GENERATE, images_count=images_count)
+
+
+def rendered_chat_reply(model: str, *, images_count: int) -> OllamaReply:
+    return RenderedReply(model, _IN_CHAT, images_count=images_count)
 
 
 def _thought(thinking: str) -> bytes:

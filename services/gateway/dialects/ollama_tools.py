@@ -8,7 +8,7 @@ Source: Ollama `api/types.go` (Tool, ToolProperty, ToolCall).
 from collections.abc import Mapping
 from typing import Final, cast
 
-from services.gateway.dialects.schemas import json_text, sendable_tools
+from services.gateway.dialects.schemas import json_text
 from shared.errors import ParameterInvalid
 from shared.generation import ToolCall
 from shared.go_json import GoFields, go_kind
@@ -24,9 +24,7 @@ def tools_of(fields: GoFields) -> tuple[dict[str, object], ...]:
     Raises: ParameterInvalid.
     """
     items = fields.items("tools", "api.Tools") or []
-    given = [GoFields("ChatRequest", {"tools": item}).mapping("tools", "api.Tool") or {} for item in items]
-    sendable_tools(given)
-    return tuple(_tool(tool) for tool in given)
+    return tuple(_tool(GoFields("ChatRequest", {"tools": item}).mapping("tools", "api.Tool") or {}) for item in items)
 
 
 def tool_call_of(values: Mapping[str, object]) -> ToolCall:

@@ -1,9 +1,7 @@
-"""A client's JSON schemas and tools on their way to the workers: checked for what cannot be sent or followed. Pure."""
+"""A client's JSON as text for the workers, its members in the client's order. Pure."""
 
 import json
-from collections.abc import Mapping, Sequence
-
-import msgspec
+from collections.abc import Mapping
 
 from shared.errors import ParameterInvalid
 
@@ -25,17 +23,3 @@ def json_text(value: object, *, what: str) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except RecursionError as cause:
         raise ParameterInvalid(f"{what} is nested too deeply") from cause
-
-
-def sendable_tools(tools: Sequence[dict[str, object]]) -> tuple[dict[str, object], ...]:
-    """The tools, now that they are known to survive the way to a worker.
-
-    Raises: ParameterInvalid for those nested too deeply, or with a number of more than 64 bits.
-    """
-    try:
-        msgspec.msgpack.encode(tools)
-    except RecursionError as cause:
-        raise ParameterInvalid("the tools are nested too deeply") from cause
-    except OverflowError as cause:
-        raise ParameterInvalid("a number in the tools is too large") from cause
-    return tuple(tools)

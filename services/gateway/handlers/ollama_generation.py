@@ -1,11 +1,18 @@
 """`POST /api/generate` and `POST /api/chat`: generate, load and unload in Ollama's dialect."""
 
+import msgspec
 from aiohttp import hdrs, web
 
 from services.gateway import capabilities
 from services.gateway.conversation import Conversation
 from services.gateway.dialects import ollama
-from services.gateway.dialects.ollama_reply import OllamaReply, chat_reply, generate_reply
+from services.gateway.dialects.ollama_reply import (
+    OllamaReply,
+    chat_reply,
+    generate_reply,
+    rendered_chat_reply,
+    rendered_generate_reply,
+)
 from services.gateway.dispatch import Dispatcher
 from services.gateway.generation_requests import GenerationRequests
 from services.gateway.handlers.relay import Relay
@@ -36,6 +43,8 @@ class OllamaGeneration:
         ollama.check_combination(call)
         _check_capabilities(entry, call, verb="generate")
         prompt = prompt_of_generate(call, entry)
+        if call.render_only:
+            reply = rendered_generate_reply(call.model, images_count=len(call.images))
         return await self._run(request, call, entry, prompt, reply, want_context=not call.raw)
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
@@ -46,6 +55,9 @@ class OllamaGeneration:
             return await self._unload(request, entry, reply)
         _check_capabilities(entry, call, verb="chat")
         prompt = prompt_of_chat(Conversation(messages=call.messages, tools=call.tools, think=call.think), entry)
+        if call.render_only:
+            images_count = sum(len(message.images) for message in call.messages)
+            reply = rendered_chat_reply(call.model, images_count=images_count)
         return await self._run(request, call, entry, prompt, reply, want_context=False)
 
     async def _run(
@@ -70,8 +82,10 @@ class OllamaGeneration:
             shift=shifts(call.shift, entry),
             want_context=want_context,
         )
-        # A load is answered by one object even when streaming was asked for.
-        stream = call.stream and not isinstance(prompt, LoadOnly)
+        if call.render_only:
+            generation = msgspec.structs.replace(generation, count_only=True, render_only=True)
+        # A load or a prompt is answered by one object even when streaming was asked for.
+        stream = call.stream and not call.render_only and not isinstance(prompt, LoadOnly)
         return await Relay(request, [generation], reply).run(self._dispatcher, stream=stream)
 
     async def _unload(self, request: web.Request, entry: ModelEntry, reply: OllamaReply) -> web.Response:

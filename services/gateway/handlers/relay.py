@@ -1,6 +1,7 @@
 """From the events of a reply's generations to HTTP, streamed or whole, in whatever dialect the reply speaks."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
@@ -54,13 +55,16 @@ class Relay:
 
     async def run(self, dispatcher: Dispatcher, *, stream: bool) -> web.StreamResponse:
         """Raises: CorralError as long as no byte was sent; later failures end the stream with an error event."""
+        summarizes = self._request[PRINCIPAL].summarizes
         if not stream:
-            await self._condense()
+            if summarizes:
+                await self._condense()
             async with dispatcher.generations(self._generations) as opened:
                 return await self._whole(opened)
         response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: self._reply.stream_content_type, **_STREAM_HEADERS})
         try:
-            await self._condense_alive(response, heartbeat_s=dispatcher.heartbeat_s)
+            if summarizes:
+                await self._condense_alive(response, heartbeat_s=dispatcher.heartbeat_s)
             async with dispatcher.generations(self._generations) as opened:
                 await self._stream(response, opened, dispatcher)
         except ConnectionResetError:
@@ -70,13 +74,12 @@ class Relay:
             if not response.prepared:
                 raise
             self._served.outcome = "error"
-            await response.write_eof(self._reply.stream_error(error.info()))
+            with contextlib.suppress(ConnectionResetError):
+                await response.write_eof(self._reply.stream_error(error.info()))
         return response
 
     async def _condense(self) -> None:
-        """Put a summary in place of old turns, where the key wants it and the conversation needs it."""
-        if not self._request[PRINCIPAL].summarizes:
-            return
+        """Put a summary in place of old turns, where the conversation needs it."""
         prompt = self._generations[0].prompt
         found = await self._request.app[SUMMARIES].condensed(self._generations[0])
         if found is not None:

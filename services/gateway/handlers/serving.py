@@ -20,6 +20,9 @@ from shared.web import error_middleware, ollama_error, retry_headers, status_of
 log = structlog.get_logger("corral.gateway")
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
+ANTHROPIC_VERSION_HEADER: Final = "anthropic-version"
+"""Anthropic's clients send it with every request, and nobody else does."""
+
 CLIENT_GONE_STATUS: Final = 499  # nginx's and Ollama's number for it; never sent
 _QUIET_ROUTES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -80,15 +83,18 @@ def render_error(request: web.Request, error: CorralError) -> web.Response:
         return _registry_error(error)
     if not request.path.startswith("/v1/"):
         return ollama_error(request, error)
-    if _is_anthropic(request):
+    if is_anthropic(request):
         envelope = anthropic_reply.error_envelope(error.info(), request[SERVED].request_id)
     else:
         envelope = openai_choices.error_envelope(error.info())
     return web.json_response(envelope, status=status_of(error), headers=retry_headers(error))
 
 
-def _is_anthropic(request: web.Request) -> bool:
-    return request.path == "/v1/messages" or request.path.startswith("/v1/messages/")
+def is_anthropic(request: web.Request) -> bool:
+    """Whether the caller speaks Anthropic's dialect: on its own routes, and by its header on shared ones."""
+    if request.path == "/v1/messages" or request.path.startswith("/v1/messages/"):
+        return True
+    return request.path.startswith("/v1/models") and ANTHROPIC_VERSION_HEADER in request.headers
 
 
 def _registry_error(error: CorralError) -> web.Response:
@@ -149,5 +155,5 @@ async def _add_request_id(request: web.Request, response: web.StreamResponse) ->
     served = request.get(SERVED)
     if served is not None:
         response.headers[REQUEST_ID_HEADER] = served.request_id
-        if _is_anthropic(request):
+        if is_anthropic(request):
             response.headers[anthropic_reply.REQUEST_ID_HEADER] = anthropic_reply.request_id_of(served.request_id)

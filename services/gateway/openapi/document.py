@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
+from services.gateway import wire
 from services.gateway.access import Need
-from services.gateway.openapi.operation import PLAIN, Dialect, Media, Operation, Reply
+from services.gateway.openapi.operation import JSON, PLAIN, Dialect, Media, Operation, Reply
 from services.gateway.openapi.replies.anthropic import AnthropicError
 from services.gateway.openapi.replies.corral import RegistryErrors
 from services.gateway.openapi.replies.ollama import OllamaError
@@ -19,6 +20,7 @@ from services.gateway.openapi.replies.openai import OpenAiError
 
 Json = dict[str, Any]
 NeedOf = Callable[[Operation], Need]
+SchemaOf = Callable[[Any], Json]
 
 _ERROR_OF: Final[dict[Dialect, type]] = {
     Dialect.OLLAMA: OllamaError,
@@ -64,7 +66,7 @@ def openapi_document(operations: Sequence[Operation], need_of: NeedOf, *, versio
     }
 
 
-def _schemas(operations: Iterable[Operation]) -> tuple[Callable[[Any], Json], Json]:
+def _schemas(operations: Iterable[Operation]) -> tuple[SchemaOf, Json]:
     """The schema of each type that a body has, and the components it refers to."""
     types = list({repr(one): one for one in (*_media_types(operations), *_ERROR_OF.values())}.values())
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
@@ -80,7 +82,8 @@ def _media_types(operations: Iterable[Operation]) -> Iterable[Any]:
     yield str
 
 
-def _operation(operation: Operation, need: Need, schema_of: Callable[[Any], Json]) -> Json:
+def _operation(operation: Operation, need: Need, schema_of: SchemaOf) -> Json:
+    error = _ERROR_OF[operation.dialect]
     described: Json = {
         "summary": operation.summary,
         "operationId": _operation_id(operation),
@@ -90,7 +93,7 @@ def _operation(operation: Operation, need: Need, schema_of: Callable[[Any], Json
             *(_parameter(name, "query", description) for name, description in operation.query.items()),
         ],
         "responses": {
-            **{str(status): _reply(reply, schema_of) for status, reply in operation.replies.items()},
+            **{str(status): _reply(reply, error, schema_of) for status, reply in operation.replies.items()},
             **{str(status): _error(operation, status, schema_of) for status in _error_statuses(operation, need)},
         },
         "security": _SECURITY[need],
@@ -98,7 +101,7 @@ def _operation(operation: Operation, need: Need, schema_of: Callable[[Any], Json
     if need is Need.ADMIN:
         described["description"] = "For keys with the role admin."
     if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": _content((operation.body,), schema_of)}
+        described["requestBody"] = {"required": True, "content": _content((operation.body,), error, schema_of)}
     return described
 
 
@@ -121,7 +124,7 @@ def _error_statuses(operation: Operation, need: Need) -> list[int]:
     return sorted(statuses - set(operation.replies))
 
 
-def _error(operation: Operation, status: int, schema_of: Callable[[Any], Json]) -> Json:
+def _error(operation: Operation, status: int, schema_of: SchemaOf) -> Json:
     """An error in the dialect's shape; in plain text where no dialect is spoken."""
     in_words = Media(content_type=PLAIN, type=str)
     media = [Media(type=_ERROR_OF[operation.dialect])]
@@ -130,21 +133,38 @@ def _error(operation: Operation, status: int, schema_of: Callable[[Any], Json]) 
     elif status == HTTPStatus.NOT_FOUND and _PARAMETER.search(operation.path):
         media.append(in_words)  # a path with a parameter that no route takes
     phrase = HTTPStatus(status).phrase
-    return _reply(Reply(description=phrase, media=() if operation.method == "HEAD" else tuple(media)), schema_of)
+    described = Reply(description=phrase, media=() if operation.method == "HEAD" else tuple(media))
+    return _reply(described, _ERROR_OF[operation.dialect], schema_of)
 
 
-def _reply(reply: Reply, schema_of: Callable[[Any], Json]) -> Json:
+def _reply(reply: Reply, error: type, schema_of: SchemaOf) -> Json:
     described: Json = {"description": reply.description}
-    return {**described, "content": _content(reply.media, schema_of)} if reply.media else described
+    return {**described, "content": _content(reply.media, error, schema_of)} if reply.media else described
 
 
-def _content(media: Iterable[Media], schema_of: Callable[[Any], Json]) -> Json:
-    return {one.content_type: _media(one, schema_of) for one in media}
+def _content(media: Iterable[Media], error: type, schema_of: SchemaOf) -> Json:
+    return {one.content_type: _media(one, schema_of(error), schema_of) for one in media}
 
 
-def _media(media: Media, schema_of: Callable[[Any], Json]) -> Json:
-    # OpenAPI 3.1: a body of bytes has no schema.
-    schema = {} if media.type is bytes else {"schema": schema_of(media.type)}
-    if media.description and "schema" in schema:
-        return {"schema": {**schema["schema"], "description": media.description}}
-    return schema
+def _media(media: Media, error: Json, schema_of: SchemaOf) -> Json:
+    """The schema of a body or, for streams, of each line or event, any of which may be the error that ends them."""
+    if media.type is bytes:
+        return {}  # as OpenAPI 3.1 has it
+    schema = schema_of(media.type)
+    match media.content_type:
+        case wire.NDJSON:
+            schema = {"description": "Each line.", "anyOf": [schema, error]}
+        case wire.EVENT_STREAM:
+            schema = _event(schema, error)
+    return {"schema": schema}
+
+
+def _event(data: Json, error: Json) -> Json:
+    """An event whose data is JSON, or the mark that ends OpenAI's streams."""
+    json_data = {"type": "string", "contentMediaType": JSON, "contentSchema": {"anyOf": [data, error]}}
+    return {
+        "description": "Each event.",
+        "type": "object",
+        "required": ["data"],
+        "properties": {"event": {"type": "string"}, "data": {"anyOf": [{"const": "[DONE]"}, json_data]}},
+    }

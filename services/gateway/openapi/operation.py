@@ -29,7 +29,6 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
 
     content_type: str = JSON
     type: Any = None
-    description: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,17 +54,33 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     query: Mapping[str, str] = {}
 
 
-def says(type_: Any, description: str = "The answer.") -> dict[int, Reply]:
+def says(type_: Any) -> dict[int, Reply]:
     """Replies with one JSON object."""
-    return {200: Reply(description=description, media=(Media(type=type_),))}
+    return {200: Reply(description="The answer.", media=(Media(type=type_),))}
 
 
 def says_or_streams(whole: Any, *, chunk: Any = None, content_type: str = wire.EVENT_STREAM) -> dict[int, Reply]:
     """Replies that come whole, or as a stream of chunks."""
-    unit = "line" if content_type == wire.NDJSON else "event's data"
-    stream = Media(content_type=content_type, type=chunk or whole, description=f"The schema is that of each {unit}.")
+    stream = Media(content_type=content_type, type=chunk or whole)
     return {200: Reply(description="The answer, whole or in parts as it comes.", media=(Media(type=whole), stream))}
 
 
-def text(description: str, content_type: str = PLAIN) -> Reply:
-    return Reply(description=description, media=(Media(content_type=content_type, type=str),))
+def text(description: str) -> Reply:
+    return Reply(description=description, media=(Media(content_type=PLAIN, type=str),))
+
+
+def getting(path: str, dialect: Dialect, summary: str, replies: dict[int, Reply], *errors: int) -> Operation:
+    return Operation(method="GET", path=path, dialect=dialect, summary=summary, replies=replies, errors=errors)
+
+
+def head_of(operation: Operation) -> Operation:
+    """The same without a body."""
+    replies = {status: Reply(description=reply.description) for status, reply in operation.replies.items()}
+    return msgspec.structs.replace(operation, method="HEAD", replies=replies)
+
+
+DONE: Final = {200: Reply(description="Done.")}
+GENERATION_ERRORS: Final = (404, 500, 503, 504)
+"""What a model can make of a request, or a machine of a model: wrong options, failed runs, no room in the queue."""
+
+REGISTRY_ERRORS: Final = (500, 503)

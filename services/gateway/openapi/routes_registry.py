@@ -93,7 +93,11 @@ REGISTRY_ROUTES: Final = (
     _registry("GET", _UPLOAD, "How far an upload is.", {204: Reply(description="`Range` tells it.")}),
     _registry("PATCH", _UPLOAD, "The next bytes.", {202: Reply(description="They are here.")}, body=_PART),
     _registry(
-        "PUT", _UPLOAD, "The end of an upload.", {201: Reply(description="The blob is here.")}, query={"digest": "The blob."}
+        "PUT",
+        _UPLOAD,
+        "The end of an upload.",
+        {201: Reply(description="The blob is here.")},
+        query={"digest": "The blob."},
     ),
     _registry("DELETE", _UPLOAD, "Give an upload up.", {204: Reply(description="It is gone.")}),
 )

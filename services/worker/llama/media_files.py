@@ -5,6 +5,7 @@ those of their specifications: PNG (ISO 15948), JPEG (ITU T.81), GIF89a, BMP.
 """
 
 import struct
+from collections.abc import Sequence
 from typing import Final
 
 from shared.errors import ParameterInvalid
@@ -25,7 +26,7 @@ _JPEG_BARE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
 """JPEG markers without a length."""
 
 
-def check_images(images: tuple[bytes, ...] | list[bytes]) -> None:
+def check_images(images: Sequence[bytes]) -> None:
     """Raises: ParameterInvalid when there are too many, or one of them is no picture that can be decoded safely."""
     if len(images) > IMAGES_MAX:
         raise ParameterInvalid(f"the prompt holds {len(images)} images; at most {IMAGES_MAX} are allowed")
@@ -40,6 +41,8 @@ def _problem(image: bytes) -> str:
         return f"it has {len(image)} bytes, more than the {IMAGE_BYTES_MAX} allowed"
     if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
         return "WebP is not supported; send it as PNG or JPEG"
+    if _is_sound(image):
+        return "sound is not supported"
     try:
         size = pixels_of(image)
     except (struct.error, IndexError):
@@ -52,6 +55,13 @@ def _problem(image: bytes) -> str:
     if width * height > IMAGE_PIXELS_MAX:
         return f"it has {width} x {height} pixels, more than the {IMAGE_PIXELS_MAX} allowed"
     return ""
+
+
+def _is_sound(data: bytes) -> bool:
+    """Whether it is a WAV or MP3 file."""
+    is_wav = data[:4] == b"RIFF" and data[8:12] == b"WAVE"
+    is_mp3 = data[:3] == b"ID3" or (data[:1] == b"\xff" and data[1:2] >= b"\xe0")
+    return is_wav or is_mp3
 
 
 def pixels_of(image: bytes) -> tuple[int, int] | None:

@@ -27,6 +27,9 @@ from shared.errors import ModelLoadFailed, ParameterInvalid
 EMBEDDINGS_BYTES_MAX: Final = 128 << 20
 """Embeddings kept for pictures that come again with the next turn; one of LLaVA's is 9 MB."""
 
+MARKER: Final = str(mtmd.mtmd_default_marker().decode())
+"""Where an image stands in a prompt; chat templates write the same."""
+
 _ENCODED: Final = "an image could not be computed"
 _NO_CALLBACK: Final = mtmd.mtmd_helper_post_decode_callback()
 
@@ -43,7 +46,7 @@ class LlamaMedia(Media):
         super().__init__(key, int(mtmd.mtmd_input_chunk_get_n_tokens(chunk)))
         self.n_pos = int(mtmd.mtmd_input_chunk_get_n_pos(chunk))
         self.chunk = chunk
-        self._chunks = chunks
+        self.chunks = chunks
 
 
 class _Chunks:
@@ -79,7 +82,7 @@ class Projector:
             raise ModelLoadFailed(f"llama.cpp could not load the projector: {bindings.recent_errors()}")
         self._n_batch = params.n_batch
         self._n_embd = int(lib.llama_model_n_embd_inp(model))
-        self._embeddings = _Embeddings()
+        self._embeddings = Embeddings()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="images")
 
     def read(self, text: str, images: Seq[bytes], *, front: Seq[int], owner: str) -> "Future[Seq[Part]]":
@@ -101,7 +104,7 @@ class Projector:
             self._ctx,
             ctx,
             media.chunk,
-            embedding.ctypes.data_as(ctypes.POINTER(ctypes.c_float)),  # type: ignore[arg-type]  # any pointer will do
+            embedding.ctypes.data_as(ctypes.POINTER(ctypes.c_float)),
             n_past,
             seq_id,
             self._n_batch,
@@ -122,6 +125,9 @@ class Projector:
 
     def _read(self, text: str, images: Seq[bytes], front: Seq[int], owner: str) -> Seq[Part]:
         check_images(images)
+        places_count = text.count(MARKER)
+        if places_count != len(images):
+            raise ParameterInvalid(f"the prompt has {len(images)} images and {places_count} places for them")
         bitmaps: list[Any] = []
         try:
             for number, image in enumerate(images, 1):
@@ -185,10 +191,11 @@ class Projector:
         return embedding
 
 
-class _Embeddings:
-    """Those used last, up to EMBEDDINGS_BYTES_MAX."""
+class Embeddings:
+    """Those used last, up to so many bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, size_bytes_max: int = EMBEDDINGS_BYTES_MAX) -> None:
+        self._size_bytes_max = size_bytes_max
         self._kept: OrderedDict[str, Embedding] = OrderedDict()
         self._size_bytes = 0
 
@@ -200,7 +207,7 @@ class _Embeddings:
     def put(self, key: str, embedding: Embedding) -> None:
         self._kept[key] = embedding
         self._size_bytes += embedding.nbytes
-        while self._size_bytes > EMBEDDINGS_BYTES_MAX:
+        while self._size_bytes > self._size_bytes_max:
             _, dropped = self._kept.popitem(last=False)
             self._size_bytes -= dropped.nbytes
 

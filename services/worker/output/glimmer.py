@@ -59,4 +59,10 @@ def _call(text: str, tools: Tools) -> ToolCall:
 
 _BODY_ENDS: Final = ("<|eom|>", "<|eot|>", "<|start|>")
 
-MESSAGES: Final = MessageFormat(("<|message|>", *_BODY_ENDS), _BODY_ENDS, _kind_of, _read)
+MESSAGES: Final = MessageFormat(
+    marks=("<|message|>", *_BODY_ENDS),
+    header_starts=("<|start|>", " to="),
+    body_ends=_BODY_ENDS,
+    kind_of=_kind_of,
+    read=_read,
+)

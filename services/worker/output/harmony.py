@@ -37,5 +37,9 @@ def _read(header: str, body: str, tools: Tools) -> list[ToolCall]:
 _BODY_ENDS: Final = ("<|end|>", "<|call|>", "<|return|>", "<|start|>")
 
 MESSAGES: Final = MessageFormat(
-    ("<|channel|>", "<|constrain|>", "<|message|>", *_BODY_ENDS), _BODY_ENDS, _kind_of, _read
+    marks=("<|channel|>", "<|constrain|>", "<|message|>", *_BODY_ENDS),
+    header_starts=("<|channel|>", "<|start|>", " to="),
+    body_ends=_BODY_ENDS,
+    kind_of=_kind_of,
+    read=_read,
 )

@@ -19,6 +19,17 @@ def read_json_calls(body: str, tools: Tools) -> list[ToolCall]:  # noqa: ARG001 
     return [_call(members(item)) for item in msgspec.json.decode(body, type=list[msgspec.Raw])]
 
 
+def read_call_or_nothing(body: str, tools: Tools) -> list[ToolCall]:
+    """A call that has a name and arguments and no more; any other object is an answer.
+
+    Raises: msgspec.DecodeError, Unreadable, RecursionError.
+    """
+    call = members(body)
+    if call.keys() != {"name", "arguments"} or name_in(call) not in tools.names:
+        raise Unreadable("no call")
+    return [_call(call)]
+
+
 def arguments_in(call: dict[str, msgspec.Raw]) -> msgspec.Raw | None:
     """The member that holds the arguments."""
     return next((call[key] for key in _ARGUMENTS if key in call), None)

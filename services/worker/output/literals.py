@@ -13,7 +13,7 @@ _SPACE: Final = re.compile(r"\s*")
 _BARE: Final = re.compile(r"[^,\[\](){}]+")
 _KEY: Final = re.compile(r"[^\s,:=\[\](){}]+")
 _QUOTED: Final = {quote: re.compile(rf"{quote}((?:[^{quote}\\]|\\.)*){quote}", re.DOTALL) for quote in ("'", '"')}
-_ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
+_ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPED: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "\n": ""}
 _CLOSING: Final = {"{": "}", "[": "]", "(": ")"}
 
@@ -115,7 +115,7 @@ class Literals:
         if found is None:
             raise Unreadable("a string is not closed")
         self.at = found.end()
-        return _ESCAPE.sub(_unescaped, found[1])
+        return _unescaped(found[1])
 
     def _skip_space(self) -> None:
         found = _SPACE.match(self.text, self.at)
@@ -123,8 +123,14 @@ class Literals:
         self.at = found.end()
 
 
-def _unescaped(escape: re.Match[str]) -> str:
+def _unescaped(text: str) -> str:
+    """Raises: ValueError for escapes of what is no character."""
+    if "\\" not in text:
+        return text
+    # Two escapes may be the halves of one character, as in JSON.
+    return _ESCAPE.sub(_character, text).encode("utf-16", "surrogatepass").decode("utf-16")
+
+
+def _character(escape: re.Match[str]) -> str:
     code = escape[1]
-    if len(code) > 1:
-        return chr(int(code[1:], 16))
-    return _ESCAPED.get(code, code)
+    return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPED.get(code, code)

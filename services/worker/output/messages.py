@@ -26,12 +26,14 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MessageFormat:
-    """`marks` are all special tokens of the format, `body_ends` those of them that end a message.
+    """`marks` are all special tokens of the format, `header_starts` what the first header may begin with,
+    `body_ends` the tokens that end a message.
 
     `kind_of` judges a header. `read` reads the call in a header and a body, and raises what a `Reader` does.
     """
 
     marks: tuple[str, ...]
+    header_starts: tuple[str, ...]
     body_ends: tuple[str, ...]
     kind_of: Callable[[str, Tools], Kind]
     read: Callable[[str, str, Tools], list[ToolCall]]
@@ -65,10 +67,9 @@ class MessagesOutput:
         """Raises: ToolCallInvalid."""
         rest = self._scanner.rest()
         if self._kind is None:
-            # Whoever writes no headers at all has answered.
-            return Piece("" if self._header else "".join(self._parts) + rest)
+            return Piece(self._answer_without_header("".join(self._parts) + rest))
         if self._kind is not Kind.CALL:
-            return _piece(self._kind, rest)
+            return _piece(self._kind, "" if is_cut else rest)
         try:
             return self._call()
         except ToolCallInvalid:
@@ -94,6 +95,11 @@ class MessagesOutput:
             piece = self._call() if kind is Kind.CALL else piece
             self._kind, self._parts = None, []
         return piece, bool(mark)
+
+    def _answer_without_header(self, text: str) -> str:
+        """Whoever writes no headers at all has answered."""
+        begins = any(text.startswith(start) or start.startswith(text) for start in self._format.header_starts)
+        return "" if self._header or begins else text
 
     def _call(self) -> Piece:
         """Raises: ToolCallInvalid."""

@@ -1,9 +1,9 @@
 """How the answer to one prompt is to be written and read: chosen from the model's template, once for each prompt.
 
 What binds the output (a JSON schema of the caller's, or a tool that must be called) leaves a thought free to be
-thought first. A caller's schema binds calls of tools too, where both are wanted: no constraint can tell a call in a
-family's own marks from an answer, and the answer is what has been promised a form. Tools that must be called win over
-a schema, since then there is no answer.
+thought first. Where a model may call tools and its answer has a schema, the output is an object that follows the
+schema or one that is a call; which of them is known when it is complete, so that such an answer comes in one piece.
+Tools that must be called win over a schema, since then there is no answer.
 """
 
 import re
@@ -13,14 +13,15 @@ from typing import Final
 from services.worker.output.choosing import format_of
 from services.worker.output.forced import schema_of_calls
 from services.worker.output.formats import Format, Thinking
-from services.worker.output.json_calls import read_json_calls
+from services.worker.output.json_calls import read_call_or_nothing, read_json_calls
 from services.worker.output.messages import MessagesOutput
 from services.worker.output.parser import OutputParser, PlainText
 from services.worker.output.sections import CallSection, SectionedOutput, Sections
 from services.worker.output.tools import Tools
 from shared.generation import ChatPrompt
 
-_FORCED_CALL: Final = CallSection("", read_json_calls)
+_CALL: Final = CallSection("", read_json_calls)
+_CALL_OR_ANSWER: Final = CallSection("", read_call_or_nothing, is_loose=True)
 _SPECIAL_TOKENS: Final = re.compile(r"<[^<>\s]+>|\[/?[A-Z_]+\]")
 
 
@@ -41,17 +42,20 @@ class Reading:
 def reading_of(prompt: ChatPrompt, rendered: str, *, template: str, json_schema: str | None) -> Reading:
     """How to read the answer to `rendered`, which `template` wrote from `prompt`; `json_schema` is the caller's."""
     is_go = template in (prompt.template, prompt.model_template)
-    output = format_of(prompt.model_parser, template, is_go=is_go)
+    output, tools = format_of(prompt.model_parser, template, is_go=is_go), Tools(prompt.tools)
     if prompt.forced_tools:
-        return _bound(prompt, rendered, output, schema_of_calls(prompt.forced_tools, Tools(prompt.tools)))
+        schema = schema_of_calls(prompt.forced_tools, tools)
+        return _bound(prompt, rendered, output, schema, whole=_CALL, prefix=output.call_prefix)
+    if json_schema is not None and tools and (output.calls or output.messages):
+        schema = schema_of_calls(tools.names, tools, answer=json_schema)
+        return _bound(prompt, rendered, output, schema, whole=_CALL_OR_ANSWER, prefix=output.answer_prefix)
     if json_schema is not None:
-        return _bound(prompt, rendered, output, json_schema)
-    return _free(prompt, rendered, output)
+        return _bound(prompt, rendered, output, json_schema, whole=None, prefix=output.answer_prefix)
+    return _free(prompt, rendered, output, tools)
 
 
-def _free(prompt: ChatPrompt, rendered: str, output: Format) -> Reading:
+def _free(prompt: ChatPrompt, rendered: str, output: Format, tools: Tools) -> Reading:
     """An answer that is what the model makes it."""
-    tools = Tools(prompt.tools)
     if output.messages is not None:
         parser = MessagesOutput(output.messages, tools, one_call=prompt.one_tool_call)
         return Reading(parser, markers=output.messages.marks)
@@ -68,9 +72,11 @@ def _free(prompt: ChatPrompt, rendered: str, output: Format) -> Reading:
     )
 
 
-def _bound(prompt: ChatPrompt, rendered: str, output: Format, json_schema: str) -> Reading:
-    """An answer that follows `json_schema`: the caller's, or that of a call."""
-    thinking, whole = output.thinking, _FORCED_CALL if prompt.forced_tools else None
+def _bound(
+    prompt: ChatPrompt, rendered: str, output: Format, json_schema: str, *, whole: CallSection | None, prefix: str
+) -> Reading:
+    """An answer that follows `json_schema`, read by `whole` and begun with `prefix`, but for a thought before it."""
+    thinking = output.thinking
     is_open = _ends_in_thought(rendered, thinking)
     in_thought = thinking is not None and prompt.think is not False and (is_open or prompt.think is not None)
     sections = Sections() if thinking is None else Sections(thinking.opening, thinking.closing)
@@ -81,7 +87,6 @@ def _bound(prompt: ChatPrompt, rendered: str, output: Format, json_schema: str) 
     if thinking is not None and in_thought:
         way_in = "" if is_open else thinking.opening + thinking.spacing
         return Reading(parser, way_in, markers, json_schema, constrain_after=thinking.closing)
-    prefix = output.call_prefix if prompt.forced_tools else output.answer_prefix
     return Reading(parser, _way_out(rendered, thinking) + prefix, markers, json_schema)
 
 

@@ -26,8 +26,8 @@ class CallSection:
     """`opening` … `closing`; without a closing mark the section ends with its JSON value.
 
     `inner` are special tokens that may stand within. A loose section is no more than a guess. Where its reader finds no
-    call it was part of the answer, and an opening of one character, with which the JSON itself begins, is so only where
-    the answer begins.
+    call it was part of the answer, and an opening of one character, with which the JSON itself begins, or of none is so
+    only where the answer begins.
     """
 
     opening: str
@@ -38,7 +38,7 @@ class CallSection:
 
     @property
     def is_bracket(self) -> bool:
-        return self.is_loose and len(self.opening) == 1
+        return self.is_loose and len(self.opening) <= 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +89,13 @@ class SectionedOutput:
         return joined(pieces)
 
     def finish(self, *, is_cut: bool) -> Piece:
-        """Raises: ToolCallInvalid."""
+        """What may be the beginning of a mark is none now; but a cut answer may lose it, as one cut a token earlier.
+
+        Raises: ToolCallInvalid.
+        """
         if self._state is _State.CALL:
             return self._unclosed_call(is_cut=is_cut)
-        text = self._space.feed(self._scanner.rest()) + self._space.flush()
+        text = self._space.feed("" if is_cut else self._scanner.rest()) + self._space.flush()
         return Piece(thinking=text) if self._state is _State.THOUGHT else Piece(text)
 
     def _set_marks(self, sections: Sections) -> None:

@@ -21,7 +21,7 @@ class OllamaCommandLine:
         self._clock_skew_s = clock_skew_s
 
     async def call(self, method: str, path: str, body: object = None) -> tuple[int, str]:
-        """The status and what came back; strings in `body` are sent as they are, anything else as JSON."""
+        """The status and what came back; bytes in `body` are sent as they are, anything else as JSON."""
         ts = str(int(time.time()) + self._clock_skew_s)
         return await self.send(method, path, ts, self.authorization(f"{method},{path}?ts={ts}"), body)
 

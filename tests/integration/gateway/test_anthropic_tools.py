@@ -168,6 +168,58 @@ async def test_thinking_reaches_a_model_that_can_and_others_just_answer(
     assert [prompt_of(worker, index).think for index in range(3)] == ["low", None, False]
 
 
+async def test_all_that_a_coding_agent_says_at_once_is_understood(
+    client: anthropic.AsyncAnthropic, redis: Redis, redis_url: str
+) -> None:
+    cached = {"cache_control": {"type": "ephemeral"}}
+    body = {
+        "system": [{"type": "text", "text": "You are an agent. "}, {"type": "text", "text": "Be brief.", **cached}],
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "<reminder/>"}, {"type": "text", "text": "Add."}]},
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "thinking", "thinking": "hm", "signature": ""},
+                    {"type": "tool_use", "id": "toolu_1", "name": "add", "input": {"a": 1}},
+                    {"type": "tool_use", "id": "toolu_2", "name": "add", "input": {"a": 2}},
+                ],
+            },
+            {
+                "role": "user",
+                "content": [
+                    {"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "text", "text": "1"}]},
+                    {"type": "tool_result", "tool_use_id": "toolu_2", "content": "b?", "is_error": True, **cached},
+                    {"type": "text", "text": "<reminder/>"},
+                ],
+            },
+        ],
+        "tools": [{**ADD, "eager_input_streaming": True, **cached}],
+        "tool_choice": {"type": "auto"},
+        "metadata": {"user_id": "user_1_account__session_2"},
+        "thinking": {"type": "adaptive"},
+        "output_config": {"effort": "medium"},
+        "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+        "stream": True,
+    }
+    async with ScriptedWorker(redis, redis_url, WEIGHTS, play=say("ok")).running() as worker:
+        reply = await client.post(
+            "/v1/messages?beta=true",
+            cast_to=str,
+            body={"model": "able", "max_tokens": 32_000, **body},
+            options={"headers": {"anthropic-beta": "interleaved-thinking-2025-05-14,context-management-2025-06-27"}},
+        )
+    assert reply.startswith("event: message_start")
+    assert [(message.role, message.content) for message in prompt_of(worker).messages] == [
+        ("system", "You are an agent. Be brief."),
+        ("user", "<reminder/>Add."),
+        ("assistant", ""),
+        ("tool", "1"),
+        ("tool", "Error: b?"),
+        ("user", "<reminder/>"),
+    ]
+    assert prompt_of(worker).think == "medium"
+
+
 class Sum(pydantic.BaseModel):
     sum: int
 

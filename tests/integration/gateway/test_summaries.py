@@ -1,6 +1,6 @@
 """Keys that summarize: old turns give way to a summary, told in every dialect, made once, and never anybody else's."""
 
-import contextlib
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -13,6 +13,7 @@ from fakes.worker import ScriptedWorker, Stage
 from integration.gateway.setup import TINY, serving, settings, until_no_job_is_left
 from services.gateway.access import LOCAL_ADMIN
 from services.gateway.key_store import KeyStore, Role
+from shared import keys
 from shared.clock import SystemClock
 from shared.errors import RunnerDied
 from shared.generation import ChatPrompt, GenerationRequest
@@ -37,6 +38,8 @@ class Model:
 
     def __init__(self) -> None:
         self.fails_to_summarize = False
+        self.may_summarize = asyncio.Event()
+        self.may_summarize.set()
         self.summaries: list[GenerationRequest] = []
         self.answered: list[GenerationRequest] = []
 
@@ -47,6 +50,7 @@ class Model:
             await stage.count(words_of(request), context_tokens=CONTEXT_TOKENS)
         elif is_summary(request):
             self.summaries.append(request)
+            await self.may_summarize.wait()
             if self.fails_to_summarize:
                 await stage.fail(RunnerDied("it crashed"))
                 return
@@ -64,11 +68,11 @@ class Client:
     def __init__(self, session: aiohttp.ClientSession, url: str, key: str) -> None:
         self._session = session
         self._url = url
-        self._headers = {"Authorization": f"Bearer {key}"}
+        self.headers = {"Authorization": f"Bearer {key}"}
 
     async def chat(self, turns: int, *, path: str = "/api/chat", stream: bool = False) -> aiohttp.ClientResponse:
         asked = {"model": "tiny", "messages": conversation(turns), "stream": stream, "max_tokens": 9}
-        response = await self._session.post(f"{self._url}{path}", json=asked, headers=self._headers)
+        response = await self._session.post(f"{self._url}{path}", json=asked, headers=self.headers)
         assert response.status == 200, await response.text()
         await response.read()
         return response
@@ -108,16 +112,15 @@ async def test_a_long_chat_is_answered_from_a_summary_and_its_last_turns(
     url: str, redis: Redis, http: aiohttp.ClientSession, model: Model
 ) -> None:
     response = await (await client(redis, http, url)).chat(5)
-    assert response.headers["X-Corral-Truncated"] == "summarized=5"
-    assert (await response.json())["summarized_messages_count"] == 5
+    assert response.headers["X-Corral-Truncated"] == "summarized=7"
+    assert (await response.json())["summarized_messages_count"] == 7
     (answered,) = model.answered
-    assert contents(answered) == [
-        "Summary of", "assistant 2", "user 3", "assistant 3", "user 4", "assistant 4", "and now",
-    ]  # fmt: skip
+    assert contents(answered) == ["Summary of", "assistant 3", "user 4", "assistant 4", "and now"]
     assert isinstance(answered.prompt, ChatPrompt)
-    assert answered.prompt.messages[0].content.endswith("SUMMARY1")
-    (summary,) = model.summaries
-    assert (summary.user, summary.tenant, summary.truncate) == (answered.user, answered.tenant, False)
+    assert answered.prompt.messages[0].content.endswith("SUMMARY2")
+    for summary in model.summaries:
+        assert words_of(summary) < CONTEXT_TOKENS
+        assert (summary.user, summary.tenant, summary.truncate) == (answered.user, answered.tenant, False)
     await until_no_job_is_left(redis)
 
 
@@ -130,12 +133,20 @@ async def test_a_chat_with_room_left_stays_as_it_is(
     assert model.summaries == []
 
 
-async def test_other_keys_do_not_summarize(
-    url: str, redis: Redis, http: aiohttp.ClientSession, model: Model
-) -> None:
+async def test_other_keys_do_not_summarize(url: str, redis: Redis, http: aiohttp.ClientSession, model: Model) -> None:
     await (await client(redis, http, url, summarizes=False)).chat(5)
     assert (len(contents(model.answered[0])), model.summaries) == (11, [])
     assert not LOCAL_ADMIN.summarizes
+
+
+async def test_the_list_of_keys_tells_which_of_them_summarize(url: str, http: aiohttp.ClientSession) -> None:
+    wishes: dict[str, dict[str, bool]] = {"ann": {"summarize": True}, "bob": {}}
+    for name, wish in wishes.items():
+        async with http.post(f"{url}/api/keys", json={"name": name, **wish}) as response:
+            assert response.status == 200
+    async with http.get(f"{url}/api/keys") as response:
+        listed = (await response.json())["keys"]
+    assert {key["name"]: key.get("summarize") for key in listed} == {"ann": True, "bob": None}
 
 
 async def test_a_chat_that_grows_is_summarized_from_where_its_last_summary_ends(
@@ -143,16 +154,16 @@ async def test_a_chat_that_grows_is_summarized_from_where_its_last_summary_ends(
 ) -> None:
     ann = await client(redis, http, url)
     await ann.chat(5)
+    made_count = len(model.summaries)
     await ann.chat(6)
-    assert len(model.summaries) == 1, "the first summary was good enough"
-    assert contents(model.answered[1])[:2] == ["Summary of", "assistant 2"]
-    await ann.chat(9)
-    assert len(model.summaries) == 2
-    told = model.summaries[1].prompt
+    assert len(model.summaries) == made_count, "the first summary was good enough"
+    assert contents(model.answered[1])[:2] == ["Summary of", "assistant 3"]
+    await ann.chat(8)
+    told = model.summaries[made_count].prompt
     assert isinstance(told, ChatPrompt)
-    assert "SUMMARY1" in told.messages[1].content
-    assert "user 2" not in told.messages[1].content
-    assert "assistant 2" in told.messages[1].content
+    assert f"SUMMARY{made_count}" in told.messages[1].content
+    assert "user 3" not in told.messages[1].content
+    assert "assistant 3" in told.messages[1].content
 
 
 async def test_a_summary_never_serves_another_tenant(
@@ -162,9 +173,9 @@ async def test_a_summary_never_serves_another_tenant(
     await (await client(redis, http, url)).chat(5)
     first, second = model.answered
     assert isinstance(second.prompt, ChatPrompt)
-    assert len(model.summaries) == 2
+    assert len(model.summaries) == 4
     assert first.tenant != second.tenant
-    assert second.prompt.messages[0].content.endswith("SUMMARY2")
+    assert second.prompt.messages[0].content.endswith("SUMMARY4")
 
 
 async def test_a_summary_that_fails_leaves_the_chat_to_its_dialects_own_rule(
@@ -181,37 +192,34 @@ async def test_every_dialects_stream_tells_of_the_summary(
     url: str, redis: Redis, http: aiohttp.ClientSession, path: str
 ) -> None:
     response = await (await client(redis, http, url)).chat(5, path=path, stream=True)
-    assert response.headers["X-Corral-Truncated"] == "summarized=5"
-    assert '"summarized_messages_count":5' in await response.text()
+    assert response.headers["X-Corral-Truncated"] == "summarized=7"
+    assert '"summarized_messages_count":7' in await response.text()
 
 
-async def test_a_stream_stays_alive_while_its_summary_is_written(
-    redis: Redis, redis_url: str, http: aiohttp.ClientSession, model: Model
+async def test_a_stream_stays_alive_while_its_summary_is_written_and_may_end_there(
+    url: str, redis: Redis, http: aiohttp.ClientSession, model: Model
 ) -> None:
-    async with slow_summary(redis, redis_url, model) as (url, worker):
-        ann = await client(redis, http, url)
-        asked = {"model": "tiny", "messages": conversation(5)}
-        async with http.post(f"{url}/api/chat", json=asked, headers=ann._headers) as response:
-            lines = [json.loads(await response.content.readline()) for _ in range(2)]
-            assert [line["done"] for line in lines] == [False, False]
-            assert len(model.summaries) == 1
-            response.close()
-        await worker.until(lambda: len(worker.cancelled) == 1)
+    model.may_summarize.clear()
+    ann = await client(redis, http, url)
+    asked = {"model": "tiny", "messages": conversation(5)}
+    async with http.post(f"{url}/api/chat", json=asked, headers=ann.headers) as response:
+        lines = [json.loads(await response.content.readline()) for _ in range(2)]
+        assert [line["done"] for line in lines] == [False, False]
+        assert len(model.summaries) == 1
+        response.close()
     await until_no_job_is_left(redis)
+    assert model.answered == []
 
 
-@contextlib.asynccontextmanager
-async def slow_summary(redis: Redis, redis_url: str, model: Model) -> AsyncIterator[tuple[str, ScriptedWorker]]:
-    """A worker that counts, and begins a summary without ever ending it."""
-
-    async def play(stage: Stage) -> None:
-        if stage.request.count_only or not is_summary(stage.request):
-            await model(stage)
-            return
-        model.summaries.append(stage.request)
-        await stage.start()
-
-    await ModelIndex(redis).publish([TINY])
-    worker = ScriptedWorker(redis, redis_url, WEIGHTS, play=play)
-    async with serving(settings(redis_url, heartbeat_s=HEARTBEAT_S)) as url, worker.running():
-        yield url, worker
+async def test_what_fails_after_the_first_sign_of_life_is_the_streams_last_line(
+    url: str, redis: Redis, http: aiohttp.ClientSession, model: Model
+) -> None:
+    model.may_summarize.clear()
+    ann = await client(redis, http, url)
+    asked = {"model": "tiny", "messages": conversation(5)}
+    async with http.post(f"{url}/api/chat", json=asked, headers=ann.headers) as response:
+        await response.content.readline()
+        await redis.set(keys.queue(WEIGHTS), "no queue any more")
+        model.may_summarize.set()
+        last = json.loads((await response.text()).splitlines()[-1])
+    assert "error" in last

@@ -43,7 +43,9 @@ async def test_what_a_prompt_lost_is_in_the_header_before_the_first_byte_and_in_
         http.post(f"{gateway_url}{path}", json={**asked, "stream": True}) as response,
     ):
         assert response.headers["X-Corral-Truncated"] == "messages=3, tokens=40"
-        chunks = [json.loads(line.removeprefix("data: ")) for line in (await response.text()).split("\n") if "{" in line]
+        chunks = [
+            json.loads(line.removeprefix("data: ")) for line in (await response.text()).split("\n") if "{" in line
+        ]
     (last,) = [chunk for chunk in chunks if "shifted_tokens_count" in chunk]
     assert (last["dropped_messages_count"], last["shifted_tokens_count"]) == (3, 70)
 

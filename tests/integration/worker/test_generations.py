@@ -52,6 +52,16 @@ async def test_a_request_without_a_prompt_only_waits_for_the_model(desk: Gateway
     assert finished.reason is DoneReason.LOAD
 
 
+async def test_a_prompt_can_be_had_as_it_was_written_without_an_answer(desk: GatewayDesk, model: ModelEntry) -> None:
+    prompt = ChatPrompt(messages=(Message("system", "Be brief."), Message("user", "Hi")))
+    request_id = await desk.ask(model, prompt, count_only=True, render_only=True)
+    finished = await desk.finished(request_id)
+    assert desk.heard[request_id].text == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert (finished.usage.generated_tokens, desk.heard[request_id].token_ids) == (0, [])
+
+
 async def test_the_context_of_a_reply_continues_it(desk: GatewayDesk, model: ModelEntry) -> None:
     first = await desk.ask(model, num_predict=5, want_context=True)
     context = (await desk.finished(first)).context
@@ -93,11 +103,9 @@ async def test_a_prompt_with_nothing_left_to_drop_loses_its_middle_and_says_so_b
     assert cut.dropped_messages_count == 1
     assert cut.dropped_tokens_count > 400 - 128
     assert 60 < cut.usage.prompt_tokens < 70
-    told = [event for event in desk.heard[asked].events if isinstance(event, Truncated | Delta)]
-    assert [(one.dropped_messages_count, one.dropped_tokens_count) for one in told[:2] if isinstance(one, Truncated)] == [
-        (1, 0),
-        (1, cut.dropped_tokens_count),
-    ]
+    told = [event for event in desk.heard[asked].events if isinstance(event, Truncated | Delta)][:2]
+    lost = [(one.dropped_messages_count, one.dropped_tokens_count) for one in told if isinstance(one, Truncated)]
+    assert lost == [(1, 0), (1, cut.dropped_tokens_count)]
     refused = await desk.failed(await desk.ask(model, prompt, num_ctx=128, truncate=True))
     assert refused.error.code == "context_length_exceeded"
 

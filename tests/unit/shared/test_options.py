@@ -33,6 +33,8 @@ def test_a_fraction_for_an_integer_is_cut_off() -> None:
         ("temperature", "hot", 'option "temperature" must be of type float32'),
         ("temperature", True, 'option "temperature" must be of type float32'),
         ("top_k", "5", 'option "top_k" must be of type integer'),
+        ("num_keep", 2**63, 'option "num_keep" must be of type integer'),
+        ("num_keep", -1e300, 'option "num_keep" must be of type integer'),
         ("use_mmap", 1, 'option "use_mmap" must be of type boolean'),
         ("stop", "end", 'option "stop" must be of type array'),
         ("stop", ["end", 1], 'option "stop" must be of an array of strings'),

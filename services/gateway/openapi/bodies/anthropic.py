@@ -22,6 +22,8 @@ from services.gateway.openapi.bodies.fields import (
 
 CacheControl = Annotated[JsonObject | None, no_effect("equal beginnings are computed once whether marked or not")]
 
+STRICT = "a call that must be made keeps to its schema, one that may be made is as the model writes it"
+
 
 class AnthropicTextBlock(msgspec.Struct, kw_only=True, tag_field="type", tag="text"):
     text: str
@@ -116,7 +118,7 @@ class AnthropicTool(msgspec.Struct, kw_only=True):
     input_examples: list[JsonObject] | None = None
     allowed_callers: Annotated[Texts, Meta(description="Must have direct in it.")] = None
     defer_loading: Annotated[Flag, Meta(description="True is refused.")] = None
-    strict: Annotated[Flag, no_effect("how well a call keeps to its schema is not decided tool by tool")] = None
+    strict: Annotated[Flag, no_effect(STRICT)] = None
     eager_input_streaming: Annotated[Flag, no_effect("a call's input comes in one piece")] = None
     cache_control: CacheControl = None
 

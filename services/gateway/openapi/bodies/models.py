@@ -91,3 +91,4 @@ class KeyBody(msgspec.Struct, kw_only=True):
     name: Text = None
     role: Annotated[Text, Meta(description="user, admin or service; absent means user.")] = None
     ssh_public_key: Annotated[Text, Meta(description="A line as in `~/.ollama/id_ed25519.pub`.")] = None
+    summarize: Annotated[Flag, Meta(description="Replace old turns of long conversations by a summary of them.")] = None

@@ -28,7 +28,7 @@ Effort = Annotated[
     Meta(description="Whether, and how hard, the model thinks before it answers."),
 ]
 Note = Annotated[Text, no_effect("a note about the caller's own users; whom a request is counted for says its key")]
-Stored = Annotated[Flag, no_effect("nothing is ever stored")]
+Stored = Annotated[Flag, no_effect("a chat is never kept")]
 Metadata = Annotated[JsonObject | None, no_effect("notes of the caller's, for what OpenAI stores")]
 Tier = Annotated[Text, no_effect("there is one tier")]
 CacheKey = Annotated[Text, no_effect("equal beginnings are computed once whether named or not")]

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from services.gateway.openapi.bodies.fields import JsonObject
+from services.gateway.openapi.replies.losses import Losses
 
 
 class AnthropicProblem(msgspec.Struct, kw_only=True):
@@ -34,11 +35,15 @@ class AnthropicReplyToolUse(msgspec.Struct, kw_only=True, tag_field="type", tag=
 
 
 class AnthropicUsage(msgspec.Struct, kw_only=True):
+    """`input_tokens` are those that were not found computed already."""
+
     input_tokens: int
+    cache_creation_input_tokens: int
+    cache_read_input_tokens: int
     output_tokens: int
 
 
-class AnthropicMessage(msgspec.Struct, kw_only=True):
+class AnthropicMessage(Losses, kw_only=True):
     id: str
     type: Literal["message"]
     role: Literal["assistant"]
@@ -47,7 +52,6 @@ class AnthropicMessage(msgspec.Struct, kw_only=True):
     stop_reason: str | None
     stop_sequence: str | None
     usage: AnthropicUsage
-    dropped_messages_count: int = 0
 
 
 class AnthropicEvent(msgspec.Struct, kw_only=True):

@@ -1,6 +1,6 @@
 """What Corral's own routes and the registry protocol answer."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -16,6 +16,7 @@ class CorralKey(msgspec.Struct, kw_only=True):
     created_at: str
     key: str = ""
     fingerprint: str = ""
+    summarize: bool = False
 
 
 class CorralKeysReply(msgspec.Struct, kw_only=True):
@@ -23,12 +24,16 @@ class CorralKeysReply(msgspec.Struct, kw_only=True):
 
 
 class CorralGeneration(msgspec.Struct, kw_only=True):
-    """A generation of the caller's; a waiting one has a `position`, counted from 1."""
+    """A generation of the caller's. A waiting one tells what it waits for; its `position` is counted from 1."""
 
     request_id: str
     model: str
-    state: str
+    state: Literal["running", "waiting"]
     position: int = 0
+    waiting_s: float = 0.0
+    model_state: str = ""
+    load_elapsed_s: float = 0.0
+    load_expected_s: float = 0.0
 
 
 class CorralQueueReply(msgspec.Struct, kw_only=True):

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from services.gateway.openapi.bodies.fields import JsonObject
+from services.gateway.openapi.replies.losses import Losses
 
 
 class OllamaError(msgspec.Struct, kw_only=True):
@@ -39,27 +40,34 @@ class OllamaReplyMessage(msgspec.Struct, kw_only=True):
     tool_calls: list[OllamaReplyToolCall] = []
 
 
-class _Chunk(msgspec.Struct, kw_only=True):
+class OllamaDebugInfo(msgspec.Struct, kw_only=True):
+    """The prompt as the model would see it, instead of an answer."""
+
+    rendered_template: str
+    image_count: int = 0
+
+
+class _Chunk(Losses, kw_only=True):
     """A part of an answer, or all of it. Facts come with the last; durations are nanoseconds."""
 
     model: str
     created_at: str
     done: bool
     done_reason: str = ""
-    logprobs: list[OllamaLogprob] = []
+    logprobs: tuple[OllamaLogprob, ...] = ()
     total_duration: int = 0
     load_duration: int = 0
     prompt_eval_count: int = 0
     prompt_eval_duration: int = 0
     eval_count: int = 0
     eval_duration: int = 0
-    dropped_messages_count: int = 0
+    debug_info: OllamaDebugInfo | None = msgspec.field(default=None, name="_debug_info")
 
 
 class OllamaGenerateReply(_Chunk, kw_only=True):
     response: str
     thinking: str = ""
-    context: list[int] = []
+    context: tuple[int, ...] = ()
 
 
 class OllamaChatReply(_Chunk, kw_only=True):

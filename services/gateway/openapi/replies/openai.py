@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from services.gateway.openapi.bodies.fields import JsonObject
+from services.gateway.openapi.replies.losses import Losses
 
 
 class OpenAiProblem(msgspec.Struct, kw_only=True):
@@ -51,10 +52,15 @@ class OpenAiReplyMessage(msgspec.Struct, kw_only=True):
     tool_calls: list[OpenAiReplyToolCall] = []
 
 
+class OpenAiPromptDetails(msgspec.Struct, kw_only=True):
+    cached_tokens: int
+
+
 class OpenAiUsage(msgspec.Struct, kw_only=True):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_tokens_details: OpenAiPromptDetails
 
 
 class OpenAiChatChoice(msgspec.Struct, kw_only=True):
@@ -64,12 +70,11 @@ class OpenAiChatChoice(msgspec.Struct, kw_only=True):
     logprobs: OpenAiLogprobs | None = None
 
 
-class _Completion(msgspec.Struct, kw_only=True):
+class _Completion(Losses, kw_only=True):
     id: str
     created: int
     model: str
     system_fingerprint: str
-    dropped_messages_count: int = 0
 
 
 class OpenAiChatReply(_Completion, kw_only=True):
@@ -152,7 +157,7 @@ class OpenAiModelsReply(msgspec.Struct, kw_only=True):
     data: list[OpenAiModel] | None
 
 
-class OpenAiResponse(msgspec.Struct, kw_only=True):
+class OpenAiResponse(Losses, kw_only=True):
     """A response; beside its own fields it repeats those of its request."""
 
     id: str
@@ -170,7 +175,6 @@ class OpenAiResponse(msgspec.Struct, kw_only=True):
     tool_choice: Any
     text: JsonObject
     metadata: dict[str, str]
-    dropped_messages_count: int = 0
 
 
 class OpenAiResponseEvent(msgspec.Struct, kw_only=True):

@@ -57,8 +57,9 @@ def test_the_summary_stands_in_place_of_the_older_turns_and_system_messages_stay
 
 
 def test_as_much_stays_as_half_the_context_holds() -> None:
-    assert chosen_cut(CHAT, Size(prompt_tokens=100, context_tokens=110)) == 6
-    assert chosen_cut(CHAT, Size(prompt_tokens=100, context_tokens=170)) == 4
+    assert chosen_cut(CHAT, Size(prompt_tokens=100, context_tokens=100)) == 6
+    assert chosen_cut(CHAT, Size(prompt_tokens=100, context_tokens=130)) == 4
+    assert chosen_cut(CHAT, Size(prompt_tokens=100, context_tokens=170)) == 2
     assert chosen_cut(CHAT, Size(prompt_tokens=100, context_tokens=20)) is None
 
 

@@ -1,10 +1,10 @@
 """What is tried when a prompt is too long: who may lose what, and in which order."""
 
+from services.worker.fitting import Attempt, next_attempt
 from shared.digest import Digest
 from shared.errors import ContextLengthExceeded, CorralError, RunnerDied
 from shared.generation import ChatPrompt, GenerationRequest, Message, Prompt, RawPrompt, RequestId
 from shared.options import Options
-from services.worker.fitting import Attempt, next_attempt
 
 TOO_LONG = ContextLengthExceeded(prompt_tokens=300, context_tokens=200)
 ONE = ChatPrompt(messages=(Message("user", "a question"),))

@@ -181,6 +181,7 @@ def test_a_whole_message_has_its_text_in_a_block_and_what_was_left_out() -> None
     [
         (Kind.INVALID, "invalid_request_error"),
         (Kind.CONFLICT, "invalid_request_error"),
+        (Kind.UNSUPPORTED_MEDIA, "invalid_request_error"),
         (Kind.UNAUTHENTICATED, "authentication_error"),
         (Kind.FORBIDDEN, "permission_error"),
         (Kind.NOT_FOUND, "not_found_error"),

@@ -72,14 +72,6 @@ def test_what_cannot_be_served_is_refused(
         read(choice, *tools)
 
 
-def test_input_nested_beyond_measure_is_refused() -> None:
-    nested: dict[str, Any] = {}
-    for _ in range(100_000):
-        nested = {"a": nested}
-    with pytest.raises(ParameterInvalid, match="nested too deeply"):
-        read(None, {**ADD, "input_examples": [nested]})
-
-
 def test_an_id_is_the_models_own_in_anthropics_clothes() -> None:
     call = ToolCall("f", "{}", "call_1")
     assert tool_use_id(call, request_id="r", index=0) == "toolu_call_1"

@@ -74,7 +74,7 @@ def test_keys_match_in_any_letter_case_and_unknown_ones_do_not_matter() -> None:
         ({"images": ["aGk="]}, Asked(images=True)),
         ({"format": {"type": "object"}, "logprobs": True}, Asked()),
         ({"shift": False}, Asked()),
-        ({"shift": True, "_debug_render_only": True}, Asked(unserved=("_debug_render_only",))),
+        ({"shift": True, "_debug_render_only": True}, Asked()),
     ],
 )
 def test_features_are_noted_and_never_dropped(fields: dict[str, object], asked: Asked) -> None:
@@ -123,8 +123,8 @@ def test_sound_among_the_images_needs_ears_and_no_eyes(file: bytes) -> None:
             "Value looks like object, but can't find closing '}' symbol",
         ),
         (
-            {"tool_calls": [{"function": {"name": 1}}]},
-            "json: cannot unmarshal number into Go struct field ToolCallFunction.tool_calls.function.name of type string",
+            {"tool_calls": [{"id": 1}]},
+            "json: cannot unmarshal number into Go struct field ToolCall.tool_calls.id of type string",
         ),
         (
             {"thinking": True},
@@ -152,6 +152,11 @@ def test_fields_no_prompt_can_have_together_are_refused(fields: dict[str, object
     with pytest.raises(ParameterInvalid) as refused:
         check_combination(call)
     assert refused.value.message == error
+
+
+def test_a_client_may_ask_for_its_prompt_alone() -> None:
+    assert parse_generate(b'{"_debug_render_only":true}').render_only
+    assert not parse_chat(b'{"_debug_render_only":null}').render_only
 
 
 def test_a_context_holds_whole_numbers() -> None:

@@ -3,7 +3,15 @@
 import json
 from typing import Any
 
-from services.gateway.dialects.ollama_reply import OllamaReply, chat_reply, generate_reply
+import msgspec
+
+from services.gateway.dialects.ollama_reply import (
+    OllamaReply,
+    chat_reply,
+    generate_reply,
+    rendered_chat_reply,
+    rendered_generate_reply,
+)
 from services.gateway.reply import Answer, Outcome
 from shared.generation import DoneReason, Piece, TokenLogprob, ToolCall, Usage
 
@@ -60,6 +68,17 @@ def test_generate_tells_calls_with_its_last_chunk_alone() -> None:
     assert "thinking" not in stream[-1]
     body = whole(reply, Piece("a", "hm", (ADD, NOW)))
     assert (body["response"], body["thinking"], body["tool_calls"]) == ("a", "hm", [ADD_TOLD, NOW_TOLD])
+
+
+def test_a_prompt_that_was_asked_for_alone_is_told_apart_from_any_answer() -> None:
+    body = whole(rendered_chat_reply("m", images_count=2), Piece("<user>Hi"))
+    assert body["message"] == {"role": "assistant", "content": ""}
+    assert body["_debug_info"] == {"rendered_template": "<user>Hi", "image_count": 2}
+    body = whole(rendered_generate_reply("m", images_count=0), Piece("<user>Hi"))
+    assert (body["response"], body["done"], body["_debug_info"]) == ("", False, {"rendered_template": "<user>Hi"})
+    loaded = msgspec.structs.replace(OUTCOME, reason=DoneReason.LOAD)
+    reply = rendered_chat_reply("m", images_count=0)
+    assert json.loads(reply.whole([Answer(piece=Piece(), outcome=loaded)]))["done_reason"] == "load"
 
 
 def test_log_probabilities_are_told_once_and_without_text_too() -> None:

@@ -353,4 +353,4 @@ SHOW: list[Body] = [
 COPY: list[Body] = [{"source": "a", "destination": "b"}]
 DELETE: list[Body] = [{"model": "m", "name": "m"}, {"name": "m"}]
 TRANSFER: list[Body] = [{"model": "m", "name": "m", "insecure": True, "stream": True}, {"name": "m"}]
-KEY: list[Body] = [{"name": "ann", "role": "user", "ssh_public_key": ""}]
+KEY: list[Body] = [{"name": "ann", "role": "user", "ssh_public_key": "", "summarize": True}]

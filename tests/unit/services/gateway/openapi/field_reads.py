@@ -6,7 +6,7 @@ where a parser takes the value out of a mapping by itself. How it is declared is
 
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -34,8 +34,14 @@ SHAPES: Final = {
 
 class Declared(msgspec.Struct, frozen=True):
     shapes: frozenset[str]
-    has_effect: bool = True
+    reasons: frozenset[str] = frozenset()
+    """Why it has no effect, where it has none."""
+
     is_refused: bool = False
+
+    @property
+    def has_effect(self) -> bool:
+        return not self.reasons
 
 
 class _Watched(dict[str, Any]):
@@ -117,11 +123,18 @@ def declared_fields(body: type) -> dict[str, Declared]:
     return {
         place: Declared(
             shapes=frozenset().union(*(one.shapes for one in several)),
-            has_effect=any(one.has_effect for one in several),
+            reasons=reasons_of(several),
             is_refused=all(one.is_refused for one in several),
         )
         for place, several in found.items()
     }
+
+
+def reasons_of(several: Sequence[Declared]) -> frozenset[str]:
+    """Why a place of several bodies has no effect: not at all where it has one in any of them."""
+    if any(one.has_effect for one in several):
+        return frozenset()
+    return frozenset().union(*(one.reasons for one in several))
 
 
 def _fields_of(declared: inspect.Type, place: str) -> Iterator[tuple[str, Declared]]:
@@ -144,7 +157,8 @@ def _fields_of(declared: inspect.Type, place: str) -> Iterator[tuple[str, Declar
 
 def _declared(declared: inspect.Type) -> Declared:
     marks = (declared.extra or {}) if isinstance(declared, inspect.Metadata) else {}
-    return Declared(frozenset(_shapes(declared)), has_effect="no_effect" not in marks, is_refused="refused" in marks)
+    reasons = frozenset({marks["no_effect"]} if "no_effect" in marks else ())
+    return Declared(frozenset(_shapes(declared)), reasons, is_refused="refused" in marks)
 
 
 def _shapes(declared: inspect.Type) -> Iterator[str]:

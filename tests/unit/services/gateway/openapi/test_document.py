@@ -71,8 +71,10 @@ def test_errors_have_the_shape_of_their_dialect(path: str, component: str) -> No
 def test_streams_name_their_content_type_and_what_they_consist_of() -> None:
     content = operation("post", "/v1/chat/completions")["responses"]["200"]["content"]
     assert content["application/json"]["schema"]["$ref"].endswith("/OpenAiChatReply")
-    assert content["text/event-stream"]["schema"]["$ref"].endswith("/OpenAiChatChunk")
-    assert "application/x-ndjson" in operation("post", "/api/pull")["responses"]["200"]["content"]
+    _, data = content["text/event-stream"]["schema"]["properties"]["data"]["anyOf"]
+    assert [one["$ref"].split("/")[-1] for one in data["contentSchema"]["anyOf"]] == ["OpenAiChatChunk", "OpenAiError"]
+    lines = operation("post", "/api/pull")["responses"]["200"]["content"]["application/x-ndjson"]["schema"]["anyOf"]
+    assert [one["$ref"].split("/")[-1] for one in lines] == ["OllamaProgress", "OllamaError"]
 
 
 def test_a_field_without_effect_says_so_and_why() -> None:

@@ -212,7 +212,8 @@ def test_templates_are_told_by_their_names_for_it_whether_to_think(think: Think,
 def test_a_template_that_wants_null_beside_a_call_gets_it() -> None:
     source = (
         LOOP
-        + "{% if m.content is none %}{{ m.tool_calls[0].function.name }}{% else %}{{ m.content }}{% endif %};{% endfor %}"
+        + "{% if m.content is none %}{{ m.tool_calls[0].function.name }}{% else %}{{ m.content }}{% endif %};"
+        + "{% endfor %}"
     )
     assert rendered(source, USING_A_TOOL) == "Rain?;weather;no;"
     assert rendered(LOOP + "{{ m.content is none }};{% endfor %}", USING_A_TOOL) == "False;False;False;"

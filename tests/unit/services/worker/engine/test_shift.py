@@ -1,7 +1,8 @@
 """The engine on a fake model whose context is full: what leaves, what stays, and what nobody else may meet."""
 
-from fakes.backend import BOS, FakeBackend, hashing_model, reply_alone
+from fakes.backend import BOS, FakeBackend, hashing_model
 from fakes.engine_runs import Outcome, check_invariants, new_engine, new_sequence, run_one, run_until_idle
+from fakes.reply_alone import reply_alone
 from shared.generation import DoneReason
 from shared.options import Options
 

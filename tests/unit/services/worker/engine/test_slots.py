@@ -26,7 +26,6 @@ def sequence(*, tenant: str, prompt: int, shared: int = 0, reproducible: bool = 
         new,
         prompt=list(range(prompt)),
         media={},
-        media={},
         shared_tokens=shared,
         markers={},
         tokens_max=10_000,
