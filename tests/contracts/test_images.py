@@ -202,13 +202,41 @@ def test_images_leave_everybody_elses_answers_as_they_are(backend: Backend) -> N
     assert together[9].token_ids == expected
 
 
+def first_token(backend: Backend, text: str) -> int:
+    """What the model says first to a text that is read in two parts, in the first slot, which is empty."""
+    tokens = backend.vocabulary.tokenize(text, add_special=True)
+    backend.decode([Run(0, 0, tokens[:30], False)])
+    backend.decode([Run(0, 30, tokens[30:], True)])
+    sampler = backend.sampler(GREEDY, tokens)
+    drawn = sampler.sample(len(tokens) - 31)
+    sampler.close()
+    return drawn
+
+
+def test_a_picture_is_encoded_once_however_often_it_is_shown(llama: LlamaBackend) -> None:
+    emptied(llama)
+    projector = llama._projector
+    assert projector is not None
+    picture = pictures.png(3)
+    (shown,), (again,) = (media_of(read(llama, text, picture)) for text in (QUESTION, "<__media__> again"))
+    assert projector._embeddings.get(shown.key) is None
+    llama.decode_media(0, 0, shown)
+    kept = projector._embeddings.get(again.key)
+    assert kept is not None
+    llama.decode_media(1, 0, again)
+    assert projector._embeddings.get(shown.key) is kept
+
+
 def test_growing_forgets_the_images_and_changes_no_answer(folder: Path) -> None:
     fake = FakeBackend(slots_count=2, context_tokens=200, batch_tokens_max=64)
     llamas = [opened(folder), opened(folder, "mrope-")]
     backends: list[Backend] = [fake, *llamas]
     for backend in backends:
         expected = reply(backend, QUESTION, ONE)
+        text = first_token(emptied(backend), "a text that is longer than what stood before the image")
+        reply(backend, QUESTION, ONE)
         backend.grow(250)
+        assert first_token(backend, "a text that is longer than what stood before the image") == text
         assert reply(backend, QUESTION, ONE) == expected
     for llama in llamas:
         llama.close()
