@@ -19,10 +19,11 @@ happens between two steps of the engine, and megabytes would hold up everybody's
 
 
 class ContextLimits(msgspec.Struct, frozen=True):
-    """`tokens_default` is for sequences that ask for no context size, `tokens_max` for those that do."""
+    """`tokens_default` is for sequences that ask for no context size; others get `tokens_min` to `tokens_max`."""
 
     tokens_default: int
     tokens_max: int
+    tokens_min: int = 1
 
 
 def prepared(
@@ -70,7 +71,8 @@ def prepared(
 
 def context_tokens_of(options: Options, limits: ContextLimits) -> int:
     """How many tokens a sequence with these options may have, prompt and output together."""
-    return min(options.num_ctx or limits.tokens_default, limits.tokens_max)
+    asked = max(options.num_ctx, limits.tokens_min) if options.num_ctx else limits.tokens_default
+    return min(asked, limits.tokens_max)
 
 
 def prompt_of(
