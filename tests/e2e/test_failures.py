@@ -122,7 +122,7 @@ def put_blob(http: httpx.Client, content: bytes) -> str:
 
 def test_a_prompt_beyond_the_context_is_refused_with_the_numbers(http: httpx.Client) -> None:
     body = {"model": MODEL, "prompt": "word " * 600, "options": {"num_ctx": 256}, "stream": False}
-    response = http.post("/api/generate", json=body)
+    response = http.post("/api/generate", json={**body, "truncate": False, "shift": False})
     assert response.status_code == 400
     assert "256" in response.json()["error"]
 
