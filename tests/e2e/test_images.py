@@ -4,7 +4,7 @@ What it says is noise, but decided by what it is shown.
 """
 
 import base64
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +15,13 @@ import pytest
 
 from fakes.llama_models import write_llama
 from fakes.pictures import png, write_eyes
-from harness.cluster import MODEL, Cluster
+from harness.cluster import MODEL
 
 EYES = "eyes"
 TEMPLATE = "{{ range .Messages }}{{ .Content }}{{ end }} Say:"
 QUESTION = "what is it?"
 ONE, OTHER = png(1), png(2)
 GREEDY = {"temperature": 0, "num_predict": 8}
-
-
-@pytest.fixture
-def client(cluster: Cluster) -> Iterator[ollama.Client]:
-    made = ollama.Client(host=cluster.url)
-    yield made
-    made.close()  # type: ignore[no-untyped-call]
-
-
-@pytest.fixture
-async def sdk(cluster: Cluster) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{cluster.url}/v1", api_key="unused", max_retries=0) as made:
-        yield made
-
-
-@pytest.fixture
-async def claude(cluster: Cluster) -> AsyncIterator[anthropic.AsyncAnthropic]:
-    async with anthropic.AsyncAnthropic(base_url=cluster.url, api_key="unused", max_retries=0) as made:
-        yield made
 
 
 @pytest.fixture

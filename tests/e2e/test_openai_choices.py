@@ -1,21 +1,13 @@
 """OpenAI's text completions and several answers to one request, against the whole cluster and a real model."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import openai
-import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
-from harness.cluster import MODEL, Cluster
+from harness.cluster import MODEL
 
 ASKED: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Tell me about the sea."}]
-
-
-@pytest.fixture
-async def sdk(cluster: Cluster) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{cluster.url}/v1", api_key="unused") as made:
-        yield made
 
 
 async def test_choices_given_together_are_those_given_one_by_one_with_the_seeds_in_a_row(

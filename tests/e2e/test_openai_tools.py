@@ -1,25 +1,12 @@
 """Tools and gaps through OpenAI's API, against the whole cluster and a real model that is given templates for them."""
 
 import json
-from collections.abc import AsyncIterator
 
-import httpx
 import openai
-import pytest
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
-from harness.cluster import MODEL, Cluster
+from harness.cluster import MODEL
 
-TOOL_TEMPLATE = """{{- if .Suffix }}{{ .Prompt }}<gap>{{ .Suffix }}{{ else }}
-{{- if .Tools }}<|im_start|>system
-You may call these functions: {{ .Tools }}<|im_end|>
-{{ end }}
-{{- range .Messages }}<|im_start|>{{ .Role }}
-{{ if .Content }}{{ .Content }}{{ else if .ToolCalls }}<tool_call>
-{{ range .ToolCalls }}{"name": "{{ .Function.Name }}", "arguments": {{ .Function.Arguments }}}{{ end }}
-</tool_call>{{ end }}<|im_end|>
-{{ end }}<|im_start|>assistant
-{{ end }}"""
 ASKED: list[ChatCompletionMessageParam] = [{"role": "user", "content": "What is the weather in Paris?"}]
 UNITS = ["celsius", "fahrenheit"]
 TOOLS: list[ChatCompletionToolParam] = [
@@ -37,22 +24,6 @@ TOOLS: list[ChatCompletionToolParam] = [
         },
     },
 ]
-
-
-@pytest.fixture
-async def sdk(cluster: Cluster) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{cluster.url}/v1", api_key="unused") as made:
-        yield made
-
-
-@pytest.fixture
-async def caller(cluster: Cluster) -> AsyncIterator[str]:
-    """The bundled model with a template that shows tools and gaps."""
-    body = {"model": "caller", "from": MODEL, "template": TOOL_TEMPLATE, "stream": False}
-    async with httpx.AsyncClient(base_url=cluster.url, timeout=60) as http:
-        (await http.post("/api/create", json=body)).raise_for_status()
-        yield "caller"
-        (await http.request("DELETE", "/api/delete", json={"model": "caller"})).raise_for_status()
 
 
 async def test_a_tool_that_must_be_called_is_called_with_arguments_of_its_schema(

@@ -1,23 +1,15 @@
 """OpenAI's responses, against the whole cluster and a real model."""
 
-from collections.abc import AsyncIterator
-
 import openai
 import pydantic
 import pytest
 
-from harness.cluster import MODEL, Cluster
+from harness.cluster import MODEL
 
 
 class Reply(pydantic.BaseModel):
     capital: str
     is_in_europe: bool
-
-
-@pytest.fixture
-async def sdk(cluster: Cluster) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{cluster.url}/v1", api_key="unused") as made:
-        yield made
 
 
 async def test_a_kept_conversation_is_to_the_model_what_all_its_messages_are(sdk: openai.AsyncOpenAI) -> None:

@@ -1,49 +1,17 @@
 """Calls of tools through the whole cluster, as the official clients ask for them, on a real model."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import jsonschema
 import ollama
 import openai
-import pytest
 
 from fakes.model_outputs import CLOCK, FORECAST
-from harness.cluster import MODEL, Cluster
 
-CALLER = "smollm2-with-tools"
-TEMPLATE = (
-    "{{ if .Tools }}<|im_start|>system\nTools: {{ .Tools }}<|im_end|>\n{{ end }}"
-    "{{ range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}"
-    "{{ if .ToolCalls }}<tool_call>\n{{ range .ToolCalls }}"
-    '{"name": "{{ .Function.Name }}", "arguments": {{ .Function.Arguments }}}{{ end }}\n</tool_call>{{ end }}'
-    "<|im_end|>\n{{ end }}<|im_start|>assistant\n"
-)
 QUESTION: Any = [{"role": "user", "content": "What is the weather like in Paris?"}]
 TOOLS: Any = [FORECAST, CLOCK]
 PARAMETERS = FORECAST["function"]["parameters"]  # type: ignore[index]
-
-
-@pytest.fixture
-def client(cluster: Cluster) -> Iterator[ollama.Client]:
-    made = ollama.Client(host=cluster.url)
-    yield made
-    made.close()  # type: ignore[no-untyped-call]
-
-
-@pytest.fixture
-async def sdk(cluster: Cluster) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{cluster.url}/v1", api_key="unused", max_retries=0) as made:
-        yield made
-
-
-@pytest.fixture
-def caller(client: ollama.Client) -> Iterator[str]:
-    """The bundled model with a TEMPLATE that shows tools; its own shows none."""
-    client.create(CALLER, from_=MODEL, template=TEMPLATE)
-    yield CALLER
-    client.delete(CALLER)
 
 
 async def test_a_tool_that_must_be_called_is_called_with_arguments_that_fit(
