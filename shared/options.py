@@ -4,12 +4,12 @@ Source: Ollama `api/types.go` (Options, Runner, DefaultOptions).
 """
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
-from shared.errors import OptionTypeInvalid
+from shared.errors import OptionTypeInvalid, ParameterInvalid
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +48,9 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     num_thread: int = 0
 
 
+STOPS_MAX: Final = 256
+"""The engine looks for every one of them after every token, between other people's."""
+
 _INTEGER_MAX = 2**63 - 1
 _GO_TYPES: dict[str, str] = {
     **dict.fromkeys(
@@ -72,7 +75,8 @@ _GO_TYPES: dict[str, str] = {
 def checked_option(name: str, value: object) -> object:
     """The option's value in its own type: numbers for ints are truncated, a stop list becomes a tuple.
 
-    Raises: OptionTypeInvalid with Ollama's text when the JSON type is wrong, or an integer has more than 64 bits.
+    Raises: OptionTypeInvalid with Ollama's text when the JSON type is wrong, or an integer has more than 64 bits;
+        ParameterInvalid for more stop strings than the engine can look for after every token.
     """
     expected = _GO_TYPES[name]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -86,6 +90,8 @@ def checked_option(name: str, value: object) -> object:
         case "array" if isinstance(value, list | tuple):
             if not all(isinstance(item, str) for item in value):
                 raise OptionTypeInvalid(f'option "{name}" must be of an array of strings')
+            if len(value) > STOPS_MAX:
+                raise ParameterInvalid(f"{len(value)} stop strings are too many: at most {STOPS_MAX} are looked for")
             return tuple(value)
     raise OptionTypeInvalid(f'option "{name}" must be of type {expected}')
 

@@ -11,9 +11,8 @@ import msgspec
 
 from services.gateway import wire
 from services.gateway.dialects.anthropic_tools import tool_use_id
+from services.gateway.wire import encode
 from shared.generation import Piece, ToolCall
-
-_encode = msgspec.json.Encoder().encode
 
 PING: Final = wire.named_sse_event(b"ping", b'{"type":"ping"}')
 _TEXT: Final = "text"
@@ -53,7 +52,7 @@ class ContentStream:
 
     def events(self, piece: Piece) -> bytes:
         if self._open == _TEXT and piece.text and not piece.thinking and not piece.tool_calls:
-            return self._delta_head + _encode(piece.text) + _DELTA_END  # nearly every piece there is
+            return self._delta_head + encode(piece.text) + _DELTA_END  # nearly every piece there is
         parts: list[bytes] = []
         if piece.thinking:
             parts += (self._opened(_THINKING), self._delta(piece.thinking) if self._shows_thinking else PING)
@@ -97,7 +96,7 @@ class ContentStream:
         return _event("content_block_start", {"index": self._index, "content_block": block})
 
     def _delta(self, text: str) -> bytes:
-        return self._delta_head + _encode(text) + _DELTA_END
+        return self._delta_head + encode(text) + _DELTA_END
 
     def _delta_event(self, delta: dict[str, str]) -> bytes:
         return _event("content_block_delta", {"index": self._index, "delta": delta})
@@ -117,4 +116,4 @@ def _tool_use(call: ToolCall, use_id: str, json_input: str) -> dict[str, object]
 
 
 def _event(name: str, fields: dict[str, object]) -> bytes:
-    return wire.named_sse_event(name.encode(), _encode({"type": name, **fields}))
+    return wire.named_sse_event(name.encode(), encode({"type": name, **fields}))

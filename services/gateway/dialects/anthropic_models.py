@@ -27,7 +27,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 def read_page(query: Mapping[str, str]) -> Page:
     """Raises: ParameterInvalid."""
     text = query.get("limit") or str(PAGE_DEFAULT)
-    if not text.isdecimal() or not text.isascii() or not 1 <= int(text[:10]) <= PAGE_MAX:
+    is_short = len(text) <= len(str(PAGE_MAX))
+    if not is_short or not text.isdecimal() or not text.isascii() or not 1 <= int(text) <= PAGE_MAX:
         raise ParameterInvalid(f"limit must be a number from 1 to {PAGE_MAX}")
     return Page(limit=int(text), after_id=query.get("after_id") or "", before_id=query.get("before_id") or "")
 

@@ -8,15 +8,12 @@ Source: Anthropic's Messages API reference (streaming, errors).
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
 from services.gateway import wire
 from services.gateway.dialects.anthropic_content import PING, ContentStream, content_blocks
 from services.gateway.reply import Answer, Outcome
+from services.gateway.wire import encode
 from shared.errors import ContextLengthExceeded, ErrorInfo, Kind
 from shared.generation import DoneReason, Piece
-
-_encode = msgspec.json.Encoder().encode
 
 REQUEST_ID_HEADER: Final = "request-id"
 _TYPE_OF_KIND: Final = {
@@ -77,11 +74,11 @@ class AnthropicReply:
             "usage": _usage(outcome),
             **outcome.losses(),
         }
-        told = wire.named_sse_event(b"message_delta", _encode(change))
+        told = wire.named_sse_event(b"message_delta", encode(change))
         return b"".join((self._beginning(), self._content.end(), told, _MESSAGE_STOP))
 
     def stream_error(self, error: ErrorInfo) -> bytes:
-        return wire.named_sse_event(b"error", _encode(error_envelope(error, self._request_id)))
+        return wire.named_sse_event(b"error", encode(error_envelope(error, self._request_id)))
 
     def whole(self, answers: Sequence[Answer]) -> bytes:
         (answer,) = answers
@@ -92,7 +89,7 @@ class AnthropicReply:
             "usage": _usage(outcome),
             **outcome.losses(),
         }
-        return _encode(message)
+        return encode(message)
 
     def _beginning(self) -> bytes:
         """The first event, once."""
@@ -105,7 +102,7 @@ class AnthropicReply:
             "stop_sequence": None,
             "usage": _token_counts(prompt=self._prompt_tokens_estimate, cached=0, generated=0),
         }
-        return wire.named_sse_event(b"message_start", _encode({"type": "message_start", "message": message}))
+        return wire.named_sse_event(b"message_start", encode({"type": "message_start", "message": message}))
 
     def _message(self, content: list[dict[str, object]]) -> dict[str, object]:
         return {

@@ -14,10 +14,10 @@ from services.gateway import wire
 from services.gateway.dialects.logprobs import logprob_objects
 from services.gateway.reply import Answer, Outcome
 from services.gateway.timestamps import Stamper
+from services.gateway.wire import encode
 from shared.errors import ErrorInfo
 from shared.generation import DoneReason, Piece, TokenLogprob, ToolCall
 
-_encode = msgspec.json.Encoder().encode
 _stamper = Stamper()
 
 WHOLE: Final = "application/json; charset=utf-8"
@@ -34,7 +34,7 @@ class OllamaReply:
 
     def __init__(self, model: str, around: tuple[bytes, bytes], *, calls_at_end: bool = False) -> None:
         before, after = around
-        self._head = b'{"model":' + _encode(model) + b',"created_at":"'
+        self._head = b'{"model":' + encode(model) + b',"created_at":"'
         self._before = b'",' + before
         self._after = after
         self._calls_at_end = calls_at_end
@@ -70,7 +70,7 @@ class OllamaReply:
         return wire.ndjson_line(self._last(Piece(tool_calls=self._calls_kept), outcome))
 
     def stream_error(self, error: ErrorInfo) -> bytes:
-        return wire.ndjson_line(_encode({"error": error.message}))
+        return wire.ndjson_line(encode({"error": error.message}))
 
     def whole(self, answers: Sequence[Answer]) -> bytes:
         (answer,) = answers
@@ -83,16 +83,16 @@ class OllamaReply:
         if outcome.reason is DoneReason.LOAD:
             return self.without_generation(outcome.reason)
         more = _thought(piece.thinking) + _called(piece.tool_calls, first_index=0)
-        facts = _encode(_facts(outcome))
+        facts = encode(_facts(outcome))
         return self._answer(piece.text, more) + _told(piece.logprobs) + b',"done":true,' + facts[1:]
 
     def without_generation(self, reason: DoneReason) -> bytes:
         """The one object that answers a load or an unload."""
-        return self._answer("", b"") + b',"done":true,' + _encode({"done_reason": reason})[1:]
+        return self._answer("", b"") + b',"done":true,' + encode({"done_reason": reason})[1:]
 
     def _answer(self, text: str, more: bytes) -> bytes:
         """The object up to its answer, still open; `more` stands beside the text."""
-        return b"".join((self._head, _now(), self._before, _encode(text), more, self._after))
+        return b"".join((self._head, _now(), self._before, encode(text), more, self._after))
 
 
 class RenderedReply(OllamaReply):
@@ -107,7 +107,7 @@ class RenderedReply(OllamaReply):
         if answer.outcome.reason is DoneReason.LOAD:
             return super().whole(answers)
         images = {"image_count": self._images_count} if self._images_count else {}
-        info = _encode({"rendered_template": answer.piece.text, **images})
+        info = encode({"rendered_template": answer.piece.text, **images})
         return self._answer("", b"") + b',"done":false,"_debug_info":' + info + b"}"
 
 
@@ -133,11 +133,11 @@ def rendered_chat_reply(model: str, *, images_count: int) -> OllamaReply:
 
 def _thought(thinking: str) -> bytes:
     """Its field, with a comma in front; nothing when there is none. So with the others below."""
-    return b',"thinking":' + _encode(thinking) if thinking else b""
+    return b',"thinking":' + encode(thinking) if thinking else b""
 
 
 def _called(calls: Sequence[ToolCall], *, first_index: int) -> bytes:
-    return b',"tool_calls":' + _encode([_call(call, first_index + i) for i, call in enumerate(calls)]) if calls else b""
+    return b',"tool_calls":' + encode([_call(call, first_index + i) for i, call in enumerate(calls)]) if calls else b""
 
 
 def _call(call: ToolCall, index: int) -> dict[str, object]:
@@ -147,7 +147,7 @@ def _call(call: ToolCall, index: int) -> dict[str, object]:
 
 
 def _told(logprobs: Sequence[TokenLogprob]) -> bytes:
-    return b',"logprobs":' + _encode(logprob_objects(logprobs, always_with_top=False)) if logprobs else b""
+    return b',"logprobs":' + encode(logprob_objects(logprobs, always_with_top=False)) if logprobs else b""
 
 
 def _now() -> bytes:

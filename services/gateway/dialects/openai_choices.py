@@ -12,6 +12,7 @@ import msgspec
 
 from services.gateway import wire
 from services.gateway.reply import Answer, Outcome, losses_of
+from services.gateway.wire import encode
 from shared.errors import ContextLengthExceeded, ErrorInfo, Kind
 from shared.generation import Piece
 
@@ -21,7 +22,6 @@ _TYPE_OF_KIND: Final = {
     Kind.INVALID: "invalid_request_error",
     Kind.NOT_FOUND: "not_found_error",
 }
-encode = msgspec.json.Encoder().encode
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from shared.errors import ParameterInvalid
 from shared.go_json import GoFields
 
 BIAS_MAX: Final = 100
+TOKEN_ID_DIGITS_MAX: Final = 9
 SAMPLING_DEFAULTS: Final = {"temperature": 1.0, "top_p": 1.0}
 """What OpenAI's clients expect where they say nothing, whatever the model says."""
 
@@ -73,7 +74,7 @@ def logit_bias(fields: GoFields) -> dict[int, float]:
     """
     bias: dict[int, float] = {}
     for key, value in (fields.mapping("logit_bias") or {}).items():
-        if not key.isdecimal() or not key.isascii():
+        if not key.isdecimal() or not key.isascii() or len(key) > TOKEN_ID_DIGITS_MAX:
             raise ParameterInvalid(f'invalid logit_bias: "{key}" is not a token id')
         if isinstance(value, bool) or not isinstance(value, int | float) or not -BIAS_MAX <= value <= BIAS_MAX:
             raise ParameterInvalid(f"invalid logit_bias: values must be numbers from {-BIAS_MAX} to {BIAS_MAX}")

@@ -9,17 +9,15 @@ Source: OpenAI's API reference (Responses, streaming events).
 from collections.abc import Mapping
 from typing import Final
 
-import msgspec
-
 from services.gateway import wire
 from services.gateway.dialects.logprobs import logprob_objects
 from services.gateway.dialects.responses_items import summary
+from services.gateway.wire import encode
 from shared.generation import Piece, ToolCall
 
 COMPLETED: Final = "completed"
 INCOMPLETE: Final = "incomplete"
 IN_PROGRESS: Final = "in_progress"
-encode = msgspec.json.Encoder().encode
 _TEXT_DELTA: Final = "response.output_text.delta"
 _THOUGHT_DELTA: Final = "response.reasoning_summary_text.delta"
 

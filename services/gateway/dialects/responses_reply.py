@@ -23,9 +23,9 @@ from services.gateway.dialects.responses_output import (
     Thoughts,
     call_events,
     call_item,
-    encode,
 )
 from services.gateway.reply import Answer, Outcome
+from services.gateway.wire import encode
 from shared.errors import ErrorInfo, Kind
 from shared.generation import DoneReason, Piece, ToolCall, Usage, joined
 

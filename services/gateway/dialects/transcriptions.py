@@ -12,8 +12,9 @@ import msgspec
 
 from services.gateway import wire
 from services.gateway.conversation import Conversation
-from services.gateway.dialects.openai_choices import encode, error_envelope
+from services.gateway.dialects.openai_choices import error_envelope
 from services.gateway.reply import Answer, Outcome
+from services.gateway.wire import encode
 from shared.errors import ErrorInfo, ParameterInvalid
 from shared.generation import Message, Piece
 

@@ -2,8 +2,16 @@
 
 import pytest
 
-from shared.errors import OptionTypeInvalid
-from shared.options import LoadOptions, Options, load_options_from, merged, options_from
+from shared.errors import OptionTypeInvalid, ParameterInvalid
+from shared.options import (
+    STOPS_MAX,
+    LoadOptions,
+    Options,
+    checked_option,
+    load_options_from,
+    merged,
+    options_from,
+)
 
 
 def test_ollamas_defaults() -> None:
@@ -50,3 +58,9 @@ def test_options_of_loading_and_of_a_request_are_kept_apart() -> None:
     values = merged({"num_gpu": 0, "use_mmap": False, "temperature": 0})
     assert load_options_from(values) == LoadOptions(num_gpu=0, use_mmap=False)
     assert options_from(values) == Options(temperature=0.0)
+
+
+def test_there_may_be_only_so_many_stop_strings() -> None:
+    assert len(checked_option("stop", ["x"] * STOPS_MAX)) == STOPS_MAX  # type: ignore[arg-type]
+    with pytest.raises(ParameterInvalid, match="257 stop strings are too many"):
+        checked_option("stop", ["x"] * (STOPS_MAX + 1))

@@ -170,6 +170,7 @@ def test_formats_biases_and_log_probabilities_are_passed_on(fields: dict[str, An
         ({"top_logprobs": 1}, "top_logprobs needs logprobs to be true"),
         ({"logit_bias": {"a": 1}}, 'invalid logit_bias: "a" is not a token id'),
         ({"logit_bias": {"-1": 1}}, 'invalid logit_bias: "-1" is not a token id'),
+        ({"logit_bias": {"9" * 10: 1}}, 'invalid logit_bias: "9999999999" is not a token id'),
         ({"logit_bias": {"1": 101}}, "invalid logit_bias: values must be numbers from -100 to 100"),
         ({"logit_bias": {"1": True}}, "invalid logit_bias: values must be numbers from -100 to 100"),
     ],
