@@ -15,7 +15,7 @@ leader                  string  gateway/leader        3 s after the leader's las
 models                  hash    registry              folded name -> ModelEntry; rewritten as a whole
 keys                    hash    gateway/key_store     hash of an API key or ssh key -> its record; until revoked
 token:{hash}            string  gateway/tokens        what a registry token or a blob's own URL opens; TTL is its life
-summary:{digest}        string  gateway/summaries     summary of a conversation's older turns; TTL = summary_life_s
+summary:{digest}        string  gateway/summaries     a conversation's older turns; TTL = summary_life_s, 5 min if it failed
 nonce:{hash}            string  gateway/tokens        a nonce that was signed with; as long as the signature is fresh
 response:{user}:{id}    string  stored_responses      a kept response and its input; TTL = responses_kept_s
 arq:worker:{worker}     zset    control_jobs (arq)    control jobs of one worker

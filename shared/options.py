@@ -49,6 +49,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 STOPS_MAX: Final = 256
+STOP_CHARACTERS_MAX: Final = 8192
 """The engine looks for every one of them after every token, between other people's."""
 
 _INTEGER_MAX = 2**63 - 1
@@ -90,8 +91,9 @@ def checked_option(name: str, value: object) -> object:
         case "array" if isinstance(value, list | tuple):
             if not all(isinstance(item, str) for item in value):
                 raise OptionTypeInvalid(f'option "{name}" must be of an array of strings')
-            if len(value) > STOPS_MAX:
-                raise ParameterInvalid(f"{len(value)} stop strings are too many: at most {STOPS_MAX} are looked for")
+            if len(value) > STOPS_MAX or sum(map(len, value)) > STOP_CHARACTERS_MAX:
+                allowed = f"{STOPS_MAX} with {STOP_CHARACTERS_MAX} characters in all"
+                raise ParameterInvalid(f"too many stop strings: at most {allowed} are looked for")
             return tuple(value)
     raise OptionTypeInvalid(f'option "{name}" must be of type {expected}')
 

@@ -8,6 +8,7 @@ templates insist on that.
 """
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -59,27 +60,29 @@ def cuts(prompt: ChatPrompt) -> list[int]:
 
 def chosen_cut(prompt: ChatPrompt, size: Size) -> int | None:
     """The first place behind which little enough is left; None when even the last one leaves too much."""
-    for cut in cuts(prompt):
-        if _tokens(prompt, size, cut, len(prompt.messages)) <= KEPT_SHARE * size.context_tokens:
-            return cut
-    return None
+    before = _tokens_before(prompt, size)
+    return next((cut for cut in cuts(prompt) if before[-1] - before[cut] <= KEPT_SHARE * size.context_tokens), None)
 
 
 def portions(prompt: ChatPrompt, size: Size, begin: int, end: int) -> Iterator[tuple[int, int]]:
     """The messages from `begin` to `end` in parts that one summary can take in, each of one message at least."""
+    before = _tokens_before(prompt, size)
     start = begin
     for index in range(begin, end):
-        if index > start and _tokens(prompt, size, start, index + 1) > PORTION_SHARE * size.context_tokens:
+        if index > start and before[index + 1] - before[start] > PORTION_SHARE * size.context_tokens:
             yield start, index
             start = index
     if start < end:
         yield start, end
 
 
-def _tokens(prompt: ChatPrompt, size: Size, begin: int, end: int) -> float:
-    """About how many tokens these messages are, by their share of the characters."""
-    lengths = [len(_told(message)) + 1 for message in prompt.messages]
-    return size.prompt_tokens * sum(lengths[begin:end]) / sum(lengths)
+def _tokens_before(prompt: ChatPrompt, size: Size) -> list[float]:
+    """About how many tokens stand before every message and, last, there are in all, by their share of the characters.
+
+    Every message is told once only, for there may be thousands.
+    """
+    ends = list(itertools.accumulate((len(_told(message)) + 1 for message in prompt.messages), initial=0))
+    return [size.prompt_tokens * end / ends[-1] for end in ends]
 
 
 def summary_tokens_max(context_tokens: int) -> int:
@@ -92,7 +95,7 @@ def summary_request(prompt: ChatPrompt, before: str, begin: int, end: int) -> Ch
     parts = [*([f"{_BEFORE}\n{before}"] if before else []), "\n\n".join(said), _TASK]
     return ChatPrompt(
         messages=(Message("system", _CLERK), Message("user", "\n\n".join(parts))),
-        think=None if prompt.think is None else False,
+        think=False,
         model_template=prompt.model_template,
         model_parser=prompt.model_parser,
     )

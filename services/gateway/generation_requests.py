@@ -15,6 +15,7 @@ from shared.model_index import ModelEntry, ModelIndex
 from shared.options import merged, options_from
 
 OUTPUT_TOKENS_ESTIMATE: Final = 256
+COUNT_COST: Final = 1  # nothing is computed
 
 
 class GenerationRequests:
@@ -82,6 +83,8 @@ class GenerationRequests:
 
 def cost_of(request: GenerationRequest) -> int:
     """What the fair queue charges in advance: the prompt and the most that may come out, as far as that is known."""
+    if request.count_only:
+        return COUNT_COST
     wanted = request.options.num_predict
     output_tokens = wanted if wanted > 0 else OUTPUT_TOKENS_ESTIMATE
     if isinstance(request.prompt, EmbedPrompt):

@@ -2,6 +2,7 @@
 
 Counting and summarizing are generations of their own, charged to the same user. A summary is kept in Redis under the
 digest of all that it sums up, so a conversation that goes on is summarized from there on and not from its beginning.
+An empty one marks, for a while, that there was none to be had: a failure is not paid for again with every turn.
 """
 
 import itertools
@@ -15,25 +16,17 @@ from redis.asyncio import Redis
 from services.gateway import condensing
 from services.gateway.condensing import Size
 from services.gateway.dispatch import Dispatcher
-from services.gateway.generation_requests import cost_of
 from services.gateway.redis_guard import redis_guard
 from shared import keys
 from shared.errors import ContextLengthExceeded, CorralError, RemoteError
-from shared.generation import (
-    PLAIN_SAMPLING,
-    ChatPrompt,
-    Delta,
-    Failed,
-    Finished,
-    GenerationRequest,
-    RequestId,
-)
+from shared.generation import PLAIN_SAMPLING, ChatPrompt, GenerationRequest, RequestId
 
 log = structlog.get_logger("corral.gateway")
 
-COUNT_COST: Final = 1  # nothing is computed
 PORTIONS_MAX: Final = 8
 """A conversation that needs more summaries than this at once is left to its dialect's own rule."""
+FAILURE_LIFE_S: Final = 300.0
+"""So long a conversation rests after a summary that failed, or the life of summaries if that is shorter."""
 
 
 class Condensed(msgspec.Struct, frozen=True):
@@ -71,13 +64,13 @@ class Summaries:
         request = job.request
         names = condensing.fingerprints(prompt, weights=request.weights, tenant=request.tenant)
         known = await self._known(names)
-        latest = max((cut for cut in condensing.cuts(prompt) if cut in known), default=None)
+        latest = max((cut for cut in condensing.cuts(prompt) if known.get(cut)), default=None)
         if latest is not None:
             again = condensing.condensed(prompt, known[latest], latest)
             if not (await job.count(again)).is_full:
                 return Condensed(again, condensing.summarized_count(prompt, latest))
         cut = condensing.chosen_cut(prompt, size)
-        if cut is None:
+        if cut is None or "" in known.values():
             return None
         begin = max((place for place in known if place <= cut), default=prompt.model_messages_count)
         summary = known.get(begin, "")
@@ -86,22 +79,23 @@ class Summaries:
             return None
         for start, end in parts:
             summary = await job.summary(condensing.summary_request(prompt, summary, start, end), size)
+            await self._keep(names[end], summary)
             if not summary:
                 return None
-            await self._keep(names[end], summary)
         count = condensing.summarized_count(prompt, cut)
         log.info("conversation_summarized", request_id=request.request_id, messages_count=count, parts_count=len(parts))
         return Condensed(condensing.condensed(prompt, summary, cut), count)
 
     async def _known(self, names: list[str]) -> dict[int, str]:
-        """The summaries there are, by the number of messages they stand for."""
+        """The summaries there are, and the marks of those that failed, by the number of messages they stand for."""
         async with redis_guard(self._redis_wait_s):
             found = await self._redis.mget([keys.summary(name) for name in names])
         return {place: text.decode() for place, text in enumerate(found) if text is not None}
 
     async def _keep(self, name: str, summary: str) -> None:
+        life_s = self._life_s if summary else min(FAILURE_LIFE_S, self._life_s)
         async with redis_guard(self._redis_wait_s):
-            await self._redis.set(keys.summary(name), summary, px=round(self._life_s * 1000))
+            await self._redis.set(keys.summary(name), summary, px=round(life_s * 1000))
 
 
 class _Job:
@@ -115,7 +109,7 @@ class _Job:
     async def count(self, prompt: ChatPrompt) -> Size:
         """Raises: CorralError."""
         try:
-            _, finished = await self._run(msgspec.structs.replace(self._plain(prompt), count_only=True), COUNT_COST)
+            _, finished = await self._dispatcher.whole(msgspec.structs.replace(self._plain(prompt), count_only=True))
         except RemoteError as error:
             if error.code != ContextLengthExceeded.code:
                 raise
@@ -123,43 +117,35 @@ class _Job:
         return Size(finished.usage.prompt_tokens, finished.context_tokens)
 
     async def summary(self, prompt: ChatPrompt, size: Size) -> str:
-        """Raises: CorralError."""
+        """What the model makes of it; empty when it failed.
+
+        Raises: CorralError when the model was never asked.
+        """
         options = msgspec.structs.replace(
             self.request.options,
             temperature=0.0,
             num_predict=condensing.summary_tokens_max(size.context_tokens),
             stop=(),
         )
-        plain = msgspec.structs.replace(self._plain(prompt), options=options)
-        text, _ = await self._run(plain, cost_of(plain))
+        try:
+            text, _ = await self._dispatcher.whole(msgspec.structs.replace(self._plain(prompt), options=options))
+        except RemoteError as error:
+            log.warning("summary_failed", request_id=self.request.request_id, code=error.code)
+            return ""
         return text.strip()
 
     def _plain(self, prompt: ChatPrompt) -> GenerationRequest:
-        """A generation beside the request's own, with nothing of what the client wants of the answer."""
+        """A generation beside the request's own, with nothing of what the client wants of the answer.
+
+        How long the model stays is left to the request's own generation, which still needs it.
+        """
         return msgspec.structs.replace(
             self.request,
             request_id=RequestId(f"{self.request.request_id}-{next(self._numbers)}"),
             prompt=prompt,
             sampling=PLAIN_SAMPLING,
+            keep_alive_s=None,
             truncate=False,
             shift=False,
             want_context=False,
         )
-
-    async def _run(self, request: GenerationRequest, cost: int) -> tuple[str, Finished]:
-        """Text and end of a generation.
-
-        Raises: CorralError.
-        """
-        texts: list[str] = []
-        async with self._dispatcher.generation(request, cost=cost) as opened:
-            async for batch in opened.batches():
-                for event in batch:
-                    match event:
-                        case Delta():
-                            texts.append(event.piece.text)
-                        case Finished():
-                            return "".join(texts), event
-                        case Failed():
-                            raise RemoteError(event.error)
-        raise AssertionError("a generation ends with Finished or Failed")

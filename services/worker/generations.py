@@ -75,6 +75,7 @@ class Active:
         self.dropped_messages_count = 0
         self.dropped_tokens_count = 0
         self.left_runner = True
+        self.usage: Usage | None = None  # known once the sequence is over
         self.parser: OutputParser = PlainText()
         self.ending: asyncio.Future[SequenceFinished] = asyncio.get_running_loop().create_future()
 
@@ -176,7 +177,6 @@ class Generations:
 
     async def _run(self, sequence_id: int, active: Active, lease: Lease) -> None:
         request = active.request
-        usage = Usage()
         self._say(
             request,
             Started(request_id=request.request_id, attempt=request.attempt, worker_id=self._worker_id),
@@ -184,8 +184,7 @@ class Generations:
         outcome = "cancelled"
         try:
             finished = await self._finished(sequence_id, active, lease)
-            # Counted tokens were not computed, so nobody is charged for them.
-            usage, outcome = Usage() if request.count_only else finished.usage, finished.reason.value
+            outcome = finished.reason.value
             self._say(request, finished)
         except CorralError as error:
             outcome = error.code
@@ -197,6 +196,7 @@ class Generations:
         finally:
             if not active.left_runner:
                 lease.runner.cancel(sequence_id)
+            usage = _computed(active)
             self._count(request, usage, outcome)
             await self._forget(request, usage)
 
@@ -250,6 +250,7 @@ class Generations:
     def _ended(self, active: Active, done: SequenceFinished) -> Finished:
         """Raises: ToolCallInvalid."""
         request = active.request
+        active.usage = done.usage
         is_cut = done.reason is DoneReason.LENGTH or bool(done.stop_string)
         if not request.count_only and (rest := active.parser.finish(is_cut=is_cut)):
             self._say(request, _delta(active, rest, ()))
@@ -297,10 +298,26 @@ def _read(active: Active, event: TokensOut) -> Delta | None:
     try:
         piece = active.parser.feed(event.text)
     except CorralError as error:
-        if not active.ending.done():
-            active.ending.set_exception(error)
+        _end(active, error)
+        return None
+    except Exception:
+        # The other events of this step, and the pipe they came through, are other people's.
+        log.exception("output_not_read", request_id=active.request.request_id)
+        _end(active, InternalError("internal error; the worker's log has the details"))
         return None
     return _delta(active, msgspec.structs.replace(piece, logprobs=event.logprobs), event.token_ids)
+
+
+def _end(active: Active, error: CorralError) -> None:
+    if not active.ending.done():
+        active.ending.set_exception(error)
+
+
+def _computed(active: Active) -> Usage:
+    """What was computed for a generation, however it ended; counted tokens were not."""
+    if active.request.count_only:
+        return Usage()
+    return active.usage or Usage(generated_tokens=len(active.token_ids))
 
 
 def _delta(active: Active, piece: Piece, token_ids: tuple[int, ...]) -> Delta:

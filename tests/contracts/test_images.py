@@ -289,7 +289,8 @@ def test_a_slot_that_holds_an_image_does_not_shift(backend: Backend) -> None:
         (ONE[:40], "damaged"),
         (ONE[:20], "ends too early"),
         (b"\xff\xd8\xff\xe0", "ends too early"),
-        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "WebP is not supported"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "ends too early"),
+        (pictures.webp(1)[:-9], "damaged"),
         (b"\x00\x00\x00\x18ftypmp42" + bytes(64), "not a PNG"),
         (pictures.claiming(100_000, 100_000), "pixels"),
     ],
@@ -298,6 +299,13 @@ def test_what_is_no_picture_is_refused_in_clear_words(llama: LlamaBackend, image
     with pytest.raises(CorralError, match=f"image 2 cannot be read: .*{reason}") as caught:
         read(llama, TWO_QUESTIONS, ONE, image)
     assert caught.value.code == "parameter_invalid"
+
+
+def test_a_webp_shows_what_the_same_picture_shows_as_png(llama: LlamaBackend) -> None:
+    same = reply(llama, QUESTION, ONE)
+    assert reply(llama, QUESTION, pictures.webp(1, lossless=True)) == same
+    assert reply(llama, QUESTION, pictures.webp(1, 2, lossless=True)) == same  # an animation is its first frame
+    assert reply(llama, QUESTION, pictures.webp(2, lossless=True)) != same
 
 
 def test_markers_and_images_must_be_as_many(llama: LlamaBackend) -> None:

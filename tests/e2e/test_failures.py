@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from harness.cluster import CONTEXT_TOKENS, MODEL, Cluster, wait_for_slots
+from harness.cluster import CONTEXT_TOKENS, MODEL, Cluster, wait_for_slots, worker_metric
 
 LONG = {"temperature": 0, "num_predict": 2000}
 
@@ -43,6 +43,18 @@ def test_a_client_that_leaves_frees_its_slot(cluster: Cluster, http: httpx.Clien
         with pytest.raises(httpx.ReadTimeout):
             http.post("/api/generate", json=body, timeout=1.0)
     wait_for_slots(cluster, 0)
+
+
+def test_what_was_computed_for_a_client_that_leaves_is_counted(cluster: Cluster, http: httpx.Client) -> None:
+    http.post("/api/generate", json={"model": MODEL})
+    wait_for_slots(cluster, 0)
+    before = worker_metric(cluster, "corral_worker_generated_tokens_total{")
+    body = {"model": MODEL, "prompt": "Tell me a very long story.", "options": LONG}
+    with http.stream("POST", "/api/generate", json=body) as response:
+        lines = response.iter_lines()
+        shown = [next(lines) for _ in range(3)]
+    wait_for_slots(cluster, 0)
+    assert worker_metric(cluster, "corral_worker_generated_tokens_total{") >= before + len(shown)
 
 
 @pytest.mark.parametrize(

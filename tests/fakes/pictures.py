@@ -1,12 +1,15 @@
-"""Pictures as clients send them, written without an imaging library, and a projector small enough to look at them."""
+"""Pictures as clients send them, and a projector small enough to look at them."""
 
 import struct
 import zlib
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 import gguf
 import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 from fakes import llama_models
 
@@ -22,13 +25,24 @@ _LAYERS: Final = 2
 
 def png(seed: int = 0, *, width: int = 40, height: int = 30) -> bytes:
     """A picture of coarse noise: another one for every seed."""
-    random = np.random.default_rng(seed)
-    coarse = random.integers(0, 256, (3, 4, 3), dtype=np.uint8)
-    pixels = coarse.repeat(-(-height // 3), axis=0)[:height].repeat(-(-width // 4), axis=1)[:, :width]
+    pixels = _noise(seed, width, height)
     rows = b"".join(b"\0" + row.tobytes() for row in pixels)
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, body) for kind, body in chunks)
+
+
+def webp(*seeds: int, width: int = 40, height: int = 30, lossless: bool = False) -> bytes:
+    """The same as WebP; with several seeds it is an animation."""
+    frames = [Image.fromarray(_noise(seed, width, height)) for seed in seeds]
+    file = BytesIO()
+    frames[0].save(file, "WEBP", save_all=len(frames) > 1, append_images=frames[1:], lossless=lossless)
+    return file.getvalue()
+
+
+def _noise(seed: int, width: int, height: int) -> npt.NDArray[np.uint8]:
+    coarse = np.random.default_rng(seed).integers(0, 256, (3, 4, 3), dtype=np.uint8)
+    return coarse.repeat(-(-height // 3), axis=0)[:height].repeat(-(-width // 4), axis=1)[:, :width]
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

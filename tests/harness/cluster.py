@@ -84,17 +84,17 @@ def start_cluster(home: Path, **variables: str) -> Cluster:
 
 
 def slots_in_use(cluster: Cluster) -> int:
-    """Slots in use, summed over the workers' own metrics."""
+    return worker_metric(cluster, "corral_worker_slots_in_use ")
+
+
+def worker_metric(cluster: Cluster, beginning: str) -> int:
+    """The samples whose lines begin so, summed over all workers."""
     total = 0
     for worker in cluster.processes("services.worker"):
         for connection in worker.net_connections(kind="tcp"):
             if connection.status == psutil.CONN_LISTEN:
                 text = httpx.get(f"http://127.0.0.1:{connection.laddr.port}/metrics").text
-                total += sum(
-                    int(float(line.split()[1]))
-                    for line in text.splitlines()
-                    if line.startswith("corral_worker_slots_in_use ")
-                )
+                total += sum(int(float(line.split()[1])) for line in text.splitlines() if line.startswith(beginning))
     return total
 
 

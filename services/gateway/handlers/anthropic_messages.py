@@ -14,11 +14,9 @@ from services.gateway.handlers.relay import Relay
 from services.gateway.handlers.serving import PRINCIPAL, SERVED, read_body
 from services.gateway.prompts import prompt_of_chat, prompt_tokens_estimate
 from shared.capabilities import Capability
-from shared.errors import ParameterInvalid, RemoteError
-from shared.generation import Failed, Finished, GenerationRequest
+from shared.errors import ParameterInvalid
+from shared.generation import GenerationRequest
 from shared.model_index import ModelEntry
-
-COUNT_COST = 1  # nothing is computed
 
 
 class AnthropicMessages:
@@ -49,14 +47,8 @@ class AnthropicMessages:
         # Not truncated: a conversation that lost messages would have another number.
         generation = replace(asked, count_only=True, truncate=False)
         request[SERVED].model = generation.model
-        async with self._dispatcher.generation(generation, cost=COUNT_COST) as opened:
-            async for batch in opened.batches():
-                match batch[-1]:
-                    case Finished() as finished:
-                        return web.json_response({"input_tokens": finished.usage.prompt_tokens})
-                    case Failed() as failed:
-                        raise RemoteError(failed.error)
-        raise AssertionError("a generation ends with Finished or Failed")
+        _, finished = await self._dispatcher.whole(generation)
+        return web.json_response({"input_tokens": finished.usage.prompt_tokens})
 
     async def _generation(self, request: web.Request, call: AnthropicCall) -> GenerationRequest:
         entry = await self._requests.resolve(call.model, if_empty=ParameterInvalid("model is required"))

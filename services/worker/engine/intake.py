@@ -98,8 +98,8 @@ def prompt_of(
 
 
 def check_length(new: NewSequence, tokens_max: int) -> None:
-    """Raises: ContextLengthExceeded for a text far beyond a context of `tokens_max`."""
-    tokens_min = len(new.prompt) // TOKEN_CHARACTERS_MAX
+    """Raises: ContextLengthExceeded for a text, or tokens, far beyond a context of `tokens_max`."""
+    tokens_min = (len(new.prompt) + len(new.context)) // TOKEN_CHARACTERS_MAX
     if tokens_min > tokens_max:
         raise ContextLengthExceeded(prompt_tokens=tokens_min, context_tokens=tokens_max)
 

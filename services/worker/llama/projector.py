@@ -1,6 +1,6 @@
-"""A projector: turns pictures into embeddings of the model it belongs to, with llama.cpp's libmtmd.
+"""A projector: turns pictures and sound into embeddings of the model it belongs to, with llama.cpp's libmtmd.
 
-Reading a picture (decoding, scaling, cutting into parts) happens in a thread of its own while the engine goes on.
+Reading a file (decoding, scaling, cutting into parts) happens in a thread of its own while the engine goes on.
 Encoding happens in the engine's thread, because it wants all cores: everybody's streams wait that long.
 """
 
@@ -20,17 +20,19 @@ from llama_cpp import mtmd_cpp as mtmd
 from services.worker.engine.backend import DecodeFailed, KvCacheFull
 from services.worker.engine.media import Media, Part
 from services.worker.llama import bindings
-from services.worker.llama.media_files import check_images
+from services.worker.llama.media_files import checked
 from services.worker.llama.params import LlamaParams
+from services.worker.llama.sound_files import is_sound
+from services.worker.llama.webp import is_webp, pixels_of_webp
 from shared.errors import ModelLoadFailed, ParameterInvalid
 
 EMBEDDINGS_BYTES_MAX: Final = 128 << 20
-"""Embeddings kept for pictures that come again with the next turn; one of LLaVA's is 9 MB."""
+"""Embeddings kept for files that come again with the next turn; one of LLaVA's is 9 MB."""
 
 MARKER: Final = str(mtmd.mtmd_default_marker().decode())
-"""Where an image stands in a prompt; chat templates write the same."""
+"""Where an image or a sound stands in a prompt; chat templates write the same."""
 
-_ENCODED: Final = "an image could not be computed"
+_ENCODED: Final = "an image or a sound could not be computed"
 _NO_CALLBACK: Final = mtmd.mtmd_helper_post_decode_callback()
 
 Embedding = npt.NDArray[np.float32]
@@ -80,6 +82,8 @@ class Projector:
         self._ctx: Any = mtmd.mtmd_init_from_file(params.projector.encode(), model, wanted)
         if not self._ctx:
             raise ModelLoadFailed(f"llama.cpp could not load the projector: {bindings.recent_errors()}")
+        self._sees = bool(mtmd.mtmd_support_vision(self._ctx))
+        self._hears = bool(mtmd.mtmd_support_audio(self._ctx))
         self._n_batch = params.n_batch
         self._n_embd = int(lib.llama_model_n_embd_inp(model))
         self._embeddings = Embeddings()
@@ -88,7 +92,8 @@ class Projector:
     def read(self, text: str, images: Seq[bytes], *, front: Seq[int], owner: str) -> "Future[Seq[Part]]":
         """The prompt in tokens and media; it begins with the tokens `front`, whether or not the text says so.
 
-        The future raises ParameterInvalid for what is no picture, or more of it than may be.
+        `images` may be sounds as well. The future raises ParameterInvalid for what is neither, or more of it than may
+        be, and CapabilityMissing for what this projector does not take in.
         """
         return self._thread.submit(self._read, text, tuple(images), front, owner)
 
@@ -124,14 +129,14 @@ class Projector:
         mtmd.mtmd_free(self._ctx)
 
     def _read(self, text: str, images: Seq[bytes], front: Seq[int], owner: str) -> Seq[Part]:
-        check_images(images)
+        files = checked(images, sees=self._sees, hears=self._hears)
         places_count = text.count(MARKER)
         if places_count != len(images):
             raise ParameterInvalid(f"the prompt has {len(images)} images and {places_count} places for them")
         bitmaps: list[Any] = []
         try:
-            for number, image in enumerate(images, 1):
-                bitmaps.append(self._bitmap(number, image))
+            for number, file in enumerate(files, 1):
+                bitmaps.append(self._bitmap(number, file))
             chunks = self._chunks(text.encode(), bitmaps)
         finally:
             for bitmap in bitmaps:
@@ -141,21 +146,25 @@ class Projector:
         has_front = not isinstance(parts[0], Media) and list(parts[0][: len(front)]) == list(front)
         return parts if has_front else [front, *parts]
 
-    def _bitmap(self, number: int, image: bytes) -> Any:
-        buffer = (ctypes.c_uint8 * len(image)).from_buffer_copy(image)
-        bitmap = mtmd.mtmd_helper_bitmap_init_from_buf(self._ctx, buffer, len(image), False)
+    def _bitmap(self, number: int, file: bytes) -> Any:
+        bitmap = _webp_bitmap(file) if is_webp(file) else self._decoded(file)
         if not bitmap:
-            raise ParameterInvalid(f"image {number} cannot be read: it is damaged")
+            what = "sound" if is_sound(file) else "image"
+            raise ParameterInvalid(f"{what} {number} cannot be read: it is damaged")
         # The number tells the parts of one picture from those of the same picture shown again.
-        mtmd.mtmd_bitmap_set_id(bitmap, f"{number}:{hashlib.sha256(image).hexdigest()}".encode())
+        mtmd.mtmd_bitmap_set_id(bitmap, f"{number}:{hashlib.sha256(file).hexdigest()}".encode())
         return bitmap
+
+    def _decoded(self, file: bytes) -> Any:
+        buffer = (ctypes.c_uint8 * len(file)).from_buffer_copy(file)
+        return mtmd.mtmd_helper_bitmap_init_from_buf(self._ctx, buffer, len(file), False)
 
     def _chunks(self, text: bytes, bitmaps: Seq[Any]) -> _Chunks:
         wanted = mtmd.mtmd_input_text(text=text, text_len=len(text), add_special=False, parse_special=True)
         chunks = _Chunks()
         pointers = (mtmd.mtmd_bitmap_p_ctypes * len(bitmaps))(*bitmaps)
         if mtmd.mtmd_tokenize(self._ctx, chunks.pointer, ctypes.pointer(wanted), pointers, len(bitmaps)) != 0:
-            raise ParameterInvalid(f"the model cannot look at these images: {bindings.recent_errors()}")
+            raise ParameterInvalid(f"the model cannot take in these images or sounds: {bindings.recent_errors()}")
         return chunks
 
     def _parts(self, chunks: _Chunks, owner: str) -> Seq[Part]:
@@ -210,6 +219,14 @@ class Embeddings:
         while self._size_bytes > self._size_bytes_max:
             _, dropped = self._kept.popitem(last=False)
             self._size_bytes -= dropped.nbytes
+
+
+def _webp_bitmap(file: bytes) -> Any:
+    """None when the picture is damaged."""
+    if (pixels := pixels_of_webp(file)) is None:
+        return None
+    buffer = (ctypes.c_uint8 * len(pixels.rgb)).from_buffer_copy(pixels.rgb)
+    return mtmd.mtmd_bitmap_init(pixels.width, pixels.height, buffer)
 
 
 def _tokens(chunk: Any) -> list[int]:

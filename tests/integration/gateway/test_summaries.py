@@ -13,6 +13,7 @@ from fakes.worker import ScriptedWorker, Stage
 from integration.gateway.setup import TINY, serving, settings, until_no_job_is_left
 from services.gateway.access import LOCAL_ADMIN
 from services.gateway.key_store import KeyStore, Role
+from services.gateway.summaries import FAILURE_LIFE_S
 from shared import keys
 from shared.clock import SystemClock
 from shared.errors import RunnerDied
@@ -38,8 +39,10 @@ class Model:
 
     def __init__(self) -> None:
         self.fails_to_summarize = False
+        self.says_nothing = False
         self.may_summarize = asyncio.Event()
         self.may_summarize.set()
+        self.counted: list[GenerationRequest] = []
         self.summaries: list[GenerationRequest] = []
         self.answered: list[GenerationRequest] = []
 
@@ -47,6 +50,7 @@ class Model:
         request = stage.request
         await stage.start()
         if request.count_only:
+            self.counted.append(request)
             await stage.count(words_of(request), context_tokens=CONTEXT_TOKENS)
         elif is_summary(request):
             self.summaries.append(request)
@@ -54,7 +58,7 @@ class Model:
             if self.fails_to_summarize:
                 await stage.fail(RunnerDied("it crashed"))
                 return
-            await stage.say(f" SUMMARY{len(self.summaries)} ")
+            await stage.say("\n" if self.says_nothing else f" SUMMARY{len(self.summaries)} ")
             await stage.finish()
         else:
             self.answered.append(request)
@@ -70,8 +74,10 @@ class Client:
         self._url = url
         self.headers = {"Authorization": f"Bearer {key}"}
 
-    async def chat(self, turns: int, *, path: str = "/api/chat", stream: bool = False) -> aiohttp.ClientResponse:
-        asked = {"model": "tiny", "messages": conversation(turns), "stream": stream, "max_tokens": 9}
+    async def chat(
+        self, turns: int, *, path: str = "/api/chat", stream: bool = False, **more: object
+    ) -> aiohttp.ClientResponse:
+        asked = {"model": "tiny", "messages": conversation(turns), "stream": stream, "max_tokens": 9, **more}
         response = await self._session.post(f"{self._url}{path}", json=asked, headers=self.headers)
         assert response.status == 200, await response.text()
         await response.read()
@@ -185,6 +191,42 @@ async def test_a_summary_that_fails_leaves_the_chat_to_its_dialects_own_rule(
     response = await (await client(redis, http, url)).chat(5)
     assert "X-Corral-Truncated" not in response.headers
     assert len(contents(model.answered[0])) == 11
+
+
+@pytest.mark.parametrize("failure", ["fails_to_summarize", "says_nothing"])
+async def test_a_chat_whose_summary_failed_is_left_alone_for_a_while(
+    url: str, redis: Redis, http: aiohttp.ClientSession, model: Model, failure: str
+) -> None:
+    setattr(model, failure, True)
+    ann = await client(redis, http, url)
+    for turns in (5, 5, 6):
+        response = await ann.chat(turns)
+        assert "X-Corral-Truncated" not in response.headers
+    assert len(model.summaries) == 1
+    (mark,) = await redis.keys(keys.summary("*"))
+    assert 0 < await redis.pttl(mark) <= FAILURE_LIFE_S * 1000
+    setattr(model, failure, False)
+    await redis.delete(mark)
+    assert (await ann.chat(6)).headers["X-Corral-Truncated"].startswith("summarized=")
+
+
+async def test_a_summary_still_serves_when_the_one_after_it_failed(
+    url: str, redis: Redis, http: aiohttp.ClientSession, model: Model
+) -> None:
+    ann = await client(redis, http, url)
+    await ann.chat(5)
+    model.fails_to_summarize = True
+    assert "X-Corral-Truncated" not in (await ann.chat(8)).headers
+    assert (await ann.chat(6)).headers["X-Corral-Truncated"] == "summarized=7"
+
+
+async def test_how_long_the_model_stays_is_decided_by_the_answer_and_not_on_the_way_to_it(
+    url: str, redis: Redis, http: aiohttp.ClientSession, model: Model
+) -> None:
+    await (await client(redis, http, url)).chat(5, keep_alive=0)
+    assert (len(model.counted), len(model.summaries)) == (1, 2)
+    assert {request.keep_alive_s for request in (*model.counted, *model.summaries)} == {None}
+    assert [request.keep_alive_s for request in model.answered] == [0]
 
 
 @pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions", "/v1/messages"])

@@ -4,6 +4,7 @@ import pytest
 
 from shared.errors import OptionTypeInvalid, ParameterInvalid
 from shared.options import (
+    STOP_CHARACTERS_MAX,
     STOPS_MAX,
     LoadOptions,
     Options,
@@ -62,5 +63,6 @@ def test_options_of_loading_and_of_a_request_are_kept_apart() -> None:
 
 def test_there_may_be_only_so_many_stop_strings() -> None:
     assert len(checked_option("stop", ["x"] * STOPS_MAX)) == STOPS_MAX  # type: ignore[arg-type]
-    with pytest.raises(ParameterInvalid, match="257 stop strings are too many"):
-        checked_option("stop", ["x"] * (STOPS_MAX + 1))
+    for stops in (["x"] * (STOPS_MAX + 1), ["x" * (STOP_CHARACTERS_MAX + 1)]):
+        with pytest.raises(ParameterInvalid, match="too many stop strings"):
+            checked_option("stop", stops)

@@ -1,5 +1,8 @@
 """Which turns a summary may replace, and what the shorter conversation looks like."""
 
+import pytest
+from msgspec import structs
+
 from services.gateway.condensing import (
     Size,
     chosen_cut,
@@ -11,7 +14,7 @@ from services.gateway.condensing import (
     summary_request,
 )
 from shared.digest import Digest
-from shared.generation import ChatPrompt, Message, ToolCall
+from shared.generation import ChatPrompt, Message, Think, ToolCall
 
 WEIGHTS = Digest("sha256:" + "a" * 64)
 CHAT = ChatPrompt(
@@ -75,7 +78,12 @@ def test_a_summary_is_asked_for_with_all_that_was_said_and_what_was_summarized_b
     assert user.content.startswith("Summary of what came before:\nThey said hello.\n\nuser: three\n\n")
     assert 'assistant: [calls look {"at":4}]\n\ntool: four' in user.content
     assert "Be brief." not in summary_request(CHAT, "", 0, 3).messages[1].content
-    assert (asked.tools, asked.think) == ((), False)
+    assert asked.tools == ()
+
+
+@pytest.mark.parametrize("think", [True, False, "high", None])
+def test_nobody_thinks_about_a_summary(think: Think) -> None:
+    assert summary_request(structs.replace(CHAT, think=think), "", 0, 3).think is False
 
 
 def test_long_histories_are_summarized_in_parts_that_meet() -> None:
@@ -85,6 +93,28 @@ def test_long_histories_are_summarized_in_parts_that_meet() -> None:
     assert parts[-1][1] == 6
     assert list(portions(CHAT, Size(prompt_tokens=10, context_tokens=500), 1, 6)) == [(1, 6)]
     assert list(portions(CHAT, Size(prompt_tokens=10, context_tokens=500), 6, 6)) == []
+
+
+class ToldName(str):
+    """The name of a tool that counts how often it is told."""
+
+    told_count = 0
+
+    def __format__(self, spec: str) -> str:
+        self.told_count += 1
+        return super().__format__(spec)
+
+
+def test_a_message_is_not_told_again_for_every_place_to_cut() -> None:
+    name = ToldName("look")
+    turn = (Message("user", "where?"), Message("assistant", "", tool_calls=(ToolCall(name, "{}"),)))
+    long = ChatPrompt(messages=turn * 100)
+    size = Size(prompt_tokens=1000, context_tokens=100)
+    cut = chosen_cut(long, size)
+    assert cut is not None
+    assert cut > 180
+    assert len(list(portions(long, size, 0, cut))) > 10
+    assert name.told_count == 2 * 100, "once for the cut and once for the portions"
 
 
 def test_a_conversation_that_grows_keeps_the_names_of_its_beginnings() -> None:

@@ -1,5 +1,6 @@
 """What may run, and within which limits."""
 
+import msgspec
 import pytest
 
 from fakes.backend import FakeBackend
@@ -54,9 +55,11 @@ def test_a_text_far_too_long_is_refused_without_being_tokenized() -> None:
         def ending(self) -> tuple[int, ...]:
             raise AssertionError("unused")
 
-    text = "x" * (TOKEN_CHARACTERS_MAX * 101)
-    with pytest.raises(ContextLengthExceeded):
-        prepared(new_sequence(1, text), Untouchable(), LIMITS, received_ns=0)
+    length = TOKEN_CHARACTERS_MAX * 101
+    text, tokens = new_sequence(1, "x" * length), new_sequence(1, "x")
+    for new in (text, msgspec.structs.replace(tokens, context=tuple([-1] * length))):
+        with pytest.raises(ContextLengthExceeded):
+            prepared(new, Untouchable(), LIMITS, received_ns=0)
 
 
 def test_tokens_the_model_does_not_have_are_refused() -> None:
