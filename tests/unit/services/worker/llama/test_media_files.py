@@ -6,17 +6,18 @@ from collections.abc import Sequence
 import pytest
 
 from fakes.pictures import claiming, png, webp
-from fakes.sounds import wav
+from fakes.sounds import flac, wav
 from services.worker.llama.media_files import (
     FILE_BYTES_MAX,
+    FILES_MAX,
     IMAGE_PIXELS_MAX,
     PROMPT_PIXELS_MAX,
     PROMPT_SECONDS_MAX,
-    FILES_MAX,
     checked,
     pixels_of,
 )
 from shared.errors import CapabilityMissing, ParameterInvalid
+
 
 def seen(files: Sequence[bytes]) -> tuple[bytes, ...]:
     return checked(files, sees=True, hears=False)
@@ -38,7 +39,9 @@ def test_the_size_is_read_from_the_first_bytes(image: bytes) -> None:
 @pytest.mark.parametrize("image", [b"", b"%PDF-1.7", b"\0\0\0\x18ftypmp42", b"RIFF....AVI ", b"P6 9 9 255\n"])
 def test_other_formats_are_none(image: bytes) -> None:
     assert pixels_of(image) is None
-    with pytest.raises(ParameterInvalid, match="image 1 cannot be read: it is not a PNG, JPEG, GIF, BMP or WebP picture"):
+    with pytest.raises(
+        ParameterInvalid, match="image 1 cannot be read: it is not a PNG, JPEG, GIF, BMP or WebP picture"
+    ):
         seen([image])
 
 
@@ -120,3 +123,8 @@ def test_what_a_model_cannot_take_in_is_refused_by_name() -> None:
         checked([wav()], sees=True, hears=False)
     with pytest.raises(CapabilityMissing, match="does not support image input"):
         checked([png()], sees=False, hears=True)
+
+
+def test_a_small_file_that_claims_hours_is_refused() -> None:
+    with pytest.raises(ParameterInvalid, match="the sound lasts"):
+        checked([flac(claimed_count=1 << 35)], sees=False, hears=True)

@@ -15,7 +15,9 @@ NOTE = b"\xff\xfb\x90\x00" + bytes(32) + b"Xing\0\0\0\x01\xff\xff\xff\xff" + byt
 
 def wav_with(kind: int, bits: int, *, channels: int = 1, rate_hz: int = 16_000) -> bytes:
     layout = struct.pack("<HHIIHH", kind, channels, rate_hz, 0, 0, bits)
-    return b"RIFF\0\0\0\0WAVEfmt " + struct.pack("<I", len(layout)) + layout + b"data" + struct.pack("<I", 64) + bytes(64)
+    return (
+        b"RIFF\0\0\0\0WAVEfmt " + struct.pack("<I", len(layout)) + layout + b"data" + struct.pack("<I", 64) + bytes(64)
+    )
 
 
 def heard(file: bytes) -> Sound:
