@@ -6,6 +6,6 @@ formats       the table of all formats
 sections, messages                                    the two machines that read a stream
 json_calls, tagged_calls, named_calls, python_calls, brace_calls, name_scan, harmony, glimmer
                                                       the notations of a call
-scanning, bodies, parameters, literals, typed_values, json_text, tools
+scanning, bodies, parameters, literals, typed_values, json_text, tools, tool_schemas
                                                       what those are made of
 """

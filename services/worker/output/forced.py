@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from services.worker.output.tool_schemas import NAMED, enforced
 from services.worker.output.tools import Tools
 
 _OPEN: Final = ("additionalProperties", "patternProperties", "$ref", "anyOf", "oneOf", "allOf")
@@ -39,26 +40,30 @@ def _reference(place: str) -> dict[str, object]:
 
 def _arguments(name: str, tools: Tools) -> Mapping[str, object]:
     """The schema of a tool's arguments, always an object. No more than it declares, unless it says that more may come:
-    a model that may make names up does.
+    a model that may make names up does. What no output can be held to is left out.
     """
     schema = tools.schema(name)
     if any(key in schema for key in _OPEN):
-        return {"type": "object", **schema}
-    return {"type": "object", "properties": {}, "additionalProperties": False, **schema}
+        return enforced({**schema, "type": "object"})
+    declared = {key: value for key, value in schema.items() if value is not None}
+    return enforced({"properties": {}, "additionalProperties": False, **declared, "type": "object"})
 
 
 def _rooted(schema: object, place: str) -> object:
     """`schema` with its references to itself turned to where it stands now."""
     match schema:
         case Mapping():
-            return {
-                key: f"#/$defs/{place}{value[1:]}"
-                if key in _REFERENCES and isinstance(value, str) and value.startswith("#")
-                else value
-                if key in _INSTANCES
-                else _rooted(value, place)
-                for key, value in schema.items()
-            }
+            return {key: _rooted_value(key, value, place) for key, value in schema.items()}
         case list() | tuple():
             return [_rooted(item, place) for item in schema]
     return schema
+
+
+def _rooted_value(key: str, value: object, place: str) -> object:
+    if key in _REFERENCES and isinstance(value, str) and value.startswith("#"):
+        return f"#/$defs/{place}{value[1:]}"
+    if key in _INSTANCES:
+        return value
+    if key in NAMED and isinstance(value, Mapping):
+        return {name: _rooted(inner, place) for name, inner in value.items()}
+    return _rooted(value, place)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from services.worker.output import brace_calls, glimmer, harmony, named_calls, tagged_calls
-from services.worker.output.json_calls import read_json_calls
+from services.worker.output.json_calls import read_json_calls, read_offered_calls
 from services.worker.output.messages import MessageFormat
 from services.worker.output.name_scan import scan_for_calls
 from services.worker.output.python_calls import read_python_calls
@@ -87,6 +87,7 @@ _FUNCTIONGEMMA_CALL: Final = CallSection(
 )
 _BARE_OBJECT: Final = CallSection("{", scan_for_calls, is_loose=True)
 _BARE_LIST: Final = CallSection("[", scan_for_calls, is_loose=True)
+_OFFERED_CALLS: Final = tuple(CallSection(bracket, read_offered_calls, is_loose=True) for bracket in "{[")
 
 HERMES: Final = Format(calls=(_TAGGED_CALL,), call_prefix="<tool_call>\n")
 XML: Final = Format(calls=(_TAGGED_CALL, _FUNCTION_CALL), around_calls=("</tool_call>",))
@@ -108,9 +109,16 @@ GEMMA4: Final = Format(calls=(_GEMMA4_CALL,), around_calls=("<tool_call|>", "<|t
 FUNCTIONGEMMA: Final = Format(calls=(_FUNCTIONGEMMA_CALL,), around_calls=("<start_function_response>",))
 HARMONY: Final = Format(thinking=_HARMONY_THINK, messages=harmony.MESSAGES, answer_prefix="<|channel|>final<|message|>")
 GLIMMER: Final = Format(thinking=_GLIMMER_THINK, messages=glimmer.MESSAGES, answer_prefix=" to=user<|message|>")
-GRANITE: Final = Format(calls=(CallSection("<|tool_call|>", read_json_calls),), around_calls=("<|/tool_call|>",))
-LLAMA: Final = Format(calls=(CallSection("<|python_tag|>", scan_for_calls, is_loose=True), _BARE_OBJECT))
-BARE_JSON: Final = Format(calls=(_BARE_OBJECT,))
+GRANITE: Final = Format(
+    calls=(
+        CallSection("<|tool_call|>", read_json_calls),
+        CallSection("<tool_call>", read_offered_calls, is_loose=True),
+    ),
+    around_calls=("<|/tool_call|>", "</tool_call>"),
+)
+LLAMA: Final = Format(calls=(CallSection("<|python_tag|>", scan_for_calls, is_loose=True), *_OFFERED_CALLS))
+BARE_JSON: Final = Format(calls=_OFFERED_CALLS)
+PHI: Final = Format(calls=(*GRANITE.calls, *_OFFERED_CALLS), around_calls=GRANITE.around_calls)
 PLAIN: Final = Format()
 
 

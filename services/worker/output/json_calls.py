@@ -30,6 +30,25 @@ def read_call_or_nothing(body: str, tools: Tools) -> list[ToolCall]:
     return [_call(call)]
 
 
+def read_offered_calls(body: str, tools: Tools) -> list[ToolCall]:
+    """Calls that name tools which were offered; other JSON is an answer.
+
+    Raises: msgspec.DecodeError, Unreadable, RecursionError.
+    """
+    calls = read_json_calls(body, tools)
+    if any(call.name not in tools.names for call in calls):
+        raise Unreadable("no call")
+    return calls
+
+
+def unwrapped(call: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    """The name and arguments of a call, which OpenAI's API wraps: `{"type": "function", "function": {…}}`."""
+    inner = call.get("function")
+    if inner is None or name_in(call) or not bytes(inner).lstrip().startswith(b"{"):
+        return call
+    return members(inner)
+
+
 def arguments_in(call: dict[str, msgspec.Raw]) -> msgspec.Raw | None:
     """The member that holds the arguments."""
     return next((call[key] for key in _ARGUMENTS if key in call), None)
@@ -42,9 +61,7 @@ def name_in(call: dict[str, msgspec.Raw]) -> str:
 
 
 def _call(call: dict[str, msgspec.Raw]) -> ToolCall:
-    if (inner := call.get("function")) is not None and not name_in(call):
-        # As OpenAI's API writes a call: `{"type": "function", "function": {"name", "arguments"}}`.
-        call = members(inner)
+    call = unwrapped(call)
     name, arguments = name_in(call), arguments_in(call)
     if not name:
         raise Unreadable("the call names no tool")

@@ -43,6 +43,15 @@ def string_text(text: str) -> str:
     return msgspec.json.encode(text).decode()
 
 
+def number_text(text: str) -> str:
+    """A number as it is written, or a string if it is too large to be read as one."""
+    try:
+        msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return string_text(text)
+    return text
+
+
 def joined_object(values: Iterable[tuple[str, str]]) -> str:
     """An object of members whose values are JSON already; of several with one name the last counts."""
     return "{" + ",".join(f"{string_text(key)}:{value}" for key, value in dict(values).items()) + "}"

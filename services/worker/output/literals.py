@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from services.worker.output.json_text import NESTING_MAX, joined_object, string_text
+from services.worker.output.json_text import NESTING_MAX, joined_object, number_text, string_text
 from services.worker.output.tools import Unreadable
 
 _WORDS: Final = {"true": "true", "True": "true", "false": "false", "False": "false", "null": "null", "None": "null"}
@@ -81,7 +81,7 @@ class Literals:
             return "[" + ",".join(items) + "]"
         bare = self.word(_BARE).strip()
         if _NUMBER.fullmatch(bare):
-            return bare
+            return number_text(bare)
         return _WORDS.get(bare) or string_text(bare)
 
     def _bracketed(self, opening: str, read: Callable[[], None]) -> None:

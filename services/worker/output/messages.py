@@ -103,12 +103,14 @@ class MessagesOutput:
 
     def _call(self) -> Piece:
         """Raises: ToolCallInvalid."""
+        if self._one_call and self._has_called:
+            return Piece()
         header = self._header
         calls = read_calls(
             lambda body, tools: self._format.read(header, body, tools), "".join(self._parts), self._tools
         )
         if self._one_call:
-            calls = [] if self._has_called else calls[:1]
+            calls = calls[:1]
         self._has_called = self._has_called or bool(calls)
         return Piece(tool_calls=tuple(calls))
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from services.worker.output.json_calls import arguments_in, name_in
+from services.worker.output.json_calls import arguments_in, name_in, unwrapped
 from services.worker.output.json_text import members, object_text
 from services.worker.output.tools import Tools, Unreadable
 from shared.generation import ToolCall
@@ -32,6 +32,7 @@ def scan_for_calls(body: str, tools: Tools) -> list[ToolCall]:
 
 
 def _call(before: str, text: str, call: dict[str, msgspec.Raw], tools: Tools) -> ToolCall:
+    call = unwrapped(call)
     name = name_in(call)
     if name not in tools.names:
         name = _first_name(before, tools) or _first_name(text, tools)

@@ -10,7 +10,6 @@ A thought in `<think>` comes first or not at all: later the same letters are par
 them. Whitespace around a mark belongs to nobody.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -39,6 +38,11 @@ class CallSection:
     @property
     def is_bracket(self) -> bool:
         return self.is_loose and len(self.opening) <= 1
+
+    @property
+    def bracket(self) -> str:
+        """The part of the JSON that the opening of a loose section ends with."""
+        return self.opening[-1:] if self.is_loose and self.opening.endswith(("{", "[")) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,7 @@ class SectionedOutput:
 
     def _begin_call(self, section: CallSection) -> None:
         self._section = section
-        self._body = Body(section.closing, bracket=section.opening if section.is_bracket else "")
+        self._body = Body(section.closing, bracket=section.bracket)
         self._state = _State.CALL
 
     def _step(self) -> tuple[Piece, bool]:
@@ -176,7 +180,7 @@ class SectionedOutput:
         section, body = self._section, self._body
         self._whole = None
         try:
-            calls = self._admitted(read_calls(section.read, body.text, self._tools))
+            calls = self._calls()
         except ToolCallInvalid:
             if not section.is_loose:
                 raise
@@ -192,7 +196,7 @@ class SectionedOutput:
         if is_cut and not body.is_json:
             return Piece()
         try:
-            return Piece(tool_calls=self._admitted(read_calls(section.read, body.text, self._tools)))
+            return Piece(tool_calls=self._calls())
         except ToolCallInvalid:
             if section.is_bracket or (section.is_loose and not is_cut):
                 return Piece(body.text + self._scanner.rest())
@@ -200,8 +204,13 @@ class SectionedOutput:
                 return Piece()
             raise
 
-    def _admitted(self, calls: Sequence[ToolCall]) -> tuple[ToolCall, ...]:
-        if self._one_call:
-            calls = () if self._has_called else calls[:1]
+    def _calls(self) -> tuple[ToolCall, ...]:
+        """Raises: ToolCallInvalid, but for a call that would be left out."""
+        is_late = self._one_call and self._has_called
+        if is_late and not self._section.is_loose:
+            return ()
+        calls = read_calls(self._section.read, self._body.text, self._tools)
         self._has_called = self._has_called or bool(calls)
+        if self._one_call:
+            calls = [] if is_late else calls[:1]
         return tuple(calls)

@@ -2,6 +2,7 @@
 
     {"name": "f", "arguments": {"a": 1}}                            Hermes, Qwen 2.5 and 3, Granite, Laguna
     <function=f> <parameter=a> 1 </parameter> </function>           Qwen3-Coder, Qwen3.5, Nemotron 3
+    <function=f>{"a": 1}</function>                                 Functionary 3.1
     f <arg_key>a</arg_key> <arg_value>1</arg_value>                 GLM, Laguna
 
 Models whose templates look alike mix them up, so all are read wherever one is expected.
@@ -10,7 +11,10 @@ Models whose templates look alike mix them up, so all are read wherever one is e
 import re
 from typing import Final
 
+import msgspec
+
 from services.worker.output.json_calls import read_json_calls
+from services.worker.output.json_text import object_text
 from services.worker.output.parameters import ParameterTags
 from services.worker.output.tools import Tools, Unreadable
 from shared.generation import ToolCall
@@ -27,7 +31,7 @@ def read_tagged_calls(body: str, tools: Tools) -> list[ToolCall]:
     """Raises: msgspec.DecodeError, Unreadable, RecursionError."""
     text = body.strip()
     if text.startswith(("{", "[")):
-        return read_json_calls(text, tools)
+        return _json_calls(text, tools)
     if not text.startswith(FUNCTION):
         return [_pairs(text, tools)]
     *functions, after = text.removeprefix(FUNCTION).split(FUNCTION_END)
@@ -41,11 +45,21 @@ def read_function(body: str, tools: Tools) -> list[ToolCall]:
     return [_function(body, tools)]
 
 
+def _json_calls(text: str, tools: Tools) -> list[ToolCall]:
+    """One value, or one on each line."""
+    try:
+        return read_json_calls(text, tools)
+    except msgspec.DecodeError:
+        return [call for line in filter(str.strip, text.splitlines()) for call in read_json_calls(line, tools)]
+
+
 def _function(text: str, tools: Tools) -> ToolCall:
     name, closed, parameters = text.partition(">")
     name = name.strip().strip("\"'")
     if not closed or not name:
         raise Unreadable("the function has no name")
+    if parameters.lstrip().startswith("{"):
+        return ToolCall(name, object_text(parameters))
     return ToolCall(name, _PARAMETER.arguments(name, parameters, tools))
 
 

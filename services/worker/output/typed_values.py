@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from services.worker.output.json_text import compact, string_text
+from services.worker.output.json_text import compact, number_text, string_text
 from services.worker.output.tools import Unreadable
 
 _INTEGER: Final = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
@@ -31,7 +31,7 @@ def typed_text(text: str, schema: Mapping[str, object] | None) -> str:
     if "boolean" in types and bare.lower() in ("true", "false"):
         return bare.lower()
     if ("integer" in types and _INTEGER.fullmatch(bare)) or ("number" in types and _NUMBER.fullmatch(bare)):
-        return bare
+        return number_text(bare)
     for name, bracket in (("array", "["), ("object", "{")):
         if (name in types or not types) and bare.startswith(bracket) and (value := _json(bare)):
             return value

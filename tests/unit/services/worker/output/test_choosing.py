@@ -30,6 +30,7 @@ def shown(template: str, *, is_go: bool = False) -> Format:
         ("<tool_call>{{ name }}<arg_key>", formats.XML),
         ("<tool_call>\n{", formats.HERMES),
         ("<|tool_call|>[", formats.GRANITE),
+        ("<|tool|>{{ tools }}<|/tool|>", formats.PHI),
         ("<|python_tag|>", formats.LLAMA),
         ("{% if tools %}{{ tools | tojson }}{% endif %}", formats.BARE_JSON),
         ("{{ messages }}", formats.PLAIN),
@@ -63,7 +64,7 @@ def test_a_go_template_shows_its_own_tags_around_thoughts_and_before_calls() -> 
     assert found.thinking == Thinking("<t>", "</t>", is_certain=False)
     assert [section.opening for section in found.calls] == ["<toolcall>"]
     assert found.around_calls == ("</toolcall>",)
-    assert shown(GO_TOOLS + "{{ .Content }}{{ end }}", is_go=True).calls == formats.BARE_JSON.calls
+    assert shown(GO_TOOLS + "{{ .Content }}{{ end }}", is_go=True).calls == formats.tagged_with("{").calls
     assert shown("{{ .Prompt }}", is_go=True) == formats.PLAIN
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from llguidance import LLMatcher, LLTokenizer
 
 from services.worker.output.forced import schema_of_calls
 from services.worker.output.tools import Tools
@@ -82,3 +83,46 @@ def test_an_answer_with_a_schema_of_its_own_may_stand_in_for_a_call() -> None:
     for wrong in (["1"], {"name": "walk", "arguments": {}}, {}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(wrong, schema)
+
+
+TEXT: dict[str, object] = {"type": "string"}
+PLAIN_CALL = '{"name": "f", "arguments": {"a": "x"}}'
+
+
+def accepts(schema: str, output: str) -> bool:
+    """Whether a grammar compiled from `schema`, on a vocabulary of bytes, lets all of `output` pass."""
+    grammar = LLMatcher.grammar_from_json_schema(schema)
+    matcher = LLMatcher(LLTokenizer("byte"), grammar, log_level=0)
+    assert not matcher.is_error(), matcher.get_error()
+    return bool(matcher.try_consume_tokens(list(output.encode())) == len(output.encode()))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"properties": {"a": TEXT, "b": {"type": "array", "uniqueItems": True}}},
+        {"properties": {"a": TEXT, "b": {"type": "object", "propertyNames": TEXT}}},
+        {"properties": {"a": {"type": "string", "format": "binary"}}},
+        {"properties": {"a": {"type": "string", "pattern": "^(?!y)"}}},
+        {"properties": {"a": TEXT}, "required": ["a", "undeclared"]},
+        {"properties": {"a": TEXT}, "required": None},
+        {"properties": {"a": TEXT, "b": {"type": "integer", "minimum": 0, "exclusiveMinimum": True}}},
+        {"$id": "urn:f", "$defs": {"X": TEXT}, "properties": {"a": {"$ref": "#/$defs/X"}}},
+        {"properties": {"a": {"$ref": "#/nowhere"}}},
+        {"$defs": {"X": TEXT}, "properties": {"a": TEXT, "default": {"$ref": "#/$defs/X"}}},
+    ],
+)
+def test_an_ordinary_tool_can_be_forced_whatever_its_schema_says_besides(parameters: dict[str, object]) -> None:
+    schema = schema_of_calls(("f",), Tools([tool("f", {"type": "object", **parameters})]))
+    assert accepts(schema, PLAIN_CALL)
+    assert not accepts(schema, '{"name": "f", "arguments": {"c')
+
+
+@pytest.mark.parametrize("name", ["default", "enum", "const", "examples", "format", "uniqueItems", "$id"])
+def test_a_parameter_may_be_called_like_a_keyword(name: str) -> None:
+    parameters = {"$defs": {"X": {"type": "integer"}}, "properties": {name: {"$ref": "#/$defs/X"}}}
+    schema = schema_of_calls(("f",), Tools([tool("f", parameters)]))
+    assert accepts(schema, json.dumps({"name": "f", "arguments": {name: 1}}))
+    assert not accepts(schema, json.dumps({"name": "f", "arguments": {name: "x"}}))
+    answer = json.loads(schema_of_calls((), Tools([]), answer=json.dumps(parameters)))["$defs"]["answer"]
+    assert answer["properties"][name] == {"$ref": "#/$defs/answer/$defs/X"}

@@ -3,6 +3,9 @@
 import pytest
 
 from fakes.model_outputs import TOOLS, Family, parser_for, read, understood
+from services.worker.output import harmony
+from services.worker.output.messages import MessagesOutput
+from services.worker.output.tools import Tools
 from shared.errors import ToolCallInvalid
 from shared.generation import Piece
 
@@ -77,3 +80,10 @@ def test_glimmers_broken_calls_are_errors(body: str) -> None:
 
 def test_glimmers_messages_to_strangers_are_answers() -> None:
     assert read(parser_for(GLIMMER, tools=TOOLS), " to=somebody<|message|>Hi<|eot|>") == Piece("Hi")
+
+
+def test_a_later_call_that_would_be_left_out_is_not_read() -> None:
+    parser = MessagesOutput(harmony.MESSAGES, Tools(TOOLS), one_call=True)
+    call = "<|channel|>commentary to=functions.clock<|message|>{}<|call|>"
+    told = read(parser, call.format("{}") + "<|start|>assistant" + call.format("oops"))
+    assert [call.name for call in told.tool_calls] == ["clock"]

@@ -53,6 +53,7 @@ def test_other_json_is_no_call(body: str) -> None:
         ('{"add_one": {"a": 1}}', ("add_one", {"a": 1})),
         ('add_one\n{"a": 1}', ("add_one", {"a": 1})),
         ('{"function": "add", "arguments": "{\\"a\\": 1}"}', ("add", {"a": 1})),
+        ('{"type": "function", "function": {"name": "add", "arguments": {"a": 1}}}', ("add", {"a": 1})),
         ('functions.add: {"parameters": {"a": 1}}', ("add", {"a": 1})),
     ],
 )
@@ -146,3 +147,14 @@ def test_mistrals_call_may_carry_an_id_and_its_tool_must_be_known() -> None:
 def test_deepseeks_broken_calls_are_none(body: str) -> None:
     with pytest.raises((ValueError, msgspec.MsgspecError)):
         read_deepseek_calls(body, TOOLS)
+
+
+def test_a_number_too_large_to_be_read_comes_as_a_string() -> None:
+    assert calls(read_python_calls, "f(a=1e999, b=1e9)") == [("f", {"a": "1e999", "b": 1e9})]
+    body = "<function=get_weather><parameter=days>" + "9" * 5000 + "</parameter></function>"
+    assert calls(read_tagged_calls, body) == [("get_weather", {"days": "9" * 5000})]
+
+
+def test_a_tag_may_hold_a_call_on_each_line_and_a_function_its_arguments_as_json() -> None:
+    assert calls(read_tagged_calls, '{"name": "f"}\n{"name": "g"}') == [("f", {}), ("g", {})]
+    assert calls(read_function, 'f>{"city": "Rome"}') == [("f", {"city": "Rome"})]

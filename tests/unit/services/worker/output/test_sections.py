@@ -3,7 +3,7 @@
 import pytest
 
 from fakes.model_outputs import CALLS, TOOLS, Family, hermes, parser_for, read, read_or_error, understood
-from services.worker.output.formats import BARE_JSON, HERMES, LLAMA, THINK
+from services.worker.output.formats import BARE_JSON, GRANITE, HERMES, LLAMA, PHI, THINK, Format, tagged_with
 from services.worker.output.sections import SectionedOutput, Sections
 from services.worker.output.tools import Tools
 from shared.errors import ToolCallInvalid
@@ -119,3 +119,33 @@ def test_bare_json_that_was_cut_off_is_shown_and_a_marked_call_is_not() -> None:
     assert read(sectioned(llama), "<|python_tag|>print(1)") == Piece("print(1)")
     marked = '<|python_tag|>{"name": "clock", "parameters": {}}'
     assert understood(read(sectioned(llama), marked)) == [("clock", [])]
+
+
+def test_a_later_call_that_would_be_left_out_is_not_read() -> None:
+    parser = SectionedOutput(Sections(calls=HERMES.calls), Tools(TOOLS), opened=False, one_call=True)
+    told = read(parser, '<tool_call>{"name": "clock"}</tool_call><tool_call>oops</tool_call>')
+    assert [call.name for call in told.tool_calls] == ["clock"]
+
+
+@pytest.mark.parametrize("output", [LLAMA, BARE_JSON], ids=["llama", "bare"])
+def test_bare_json_is_a_call_only_where_a_member_names_a_tool(output: Format) -> None:
+    answer = '{"summary": "The tool get_weather was not needed"}'
+    assert read(sectioned(Sections(calls=output.calls)), answer) == Piece(answer)
+    told = read(sectioned(Sections(calls=output.calls)), '[{"name": "clock"}, {"name": "clock"}]')
+    assert [call.name for call in told.tool_calls] == ["clock", "clock"]
+
+
+@pytest.mark.parametrize(
+    ("output", "opening", "closing"),
+    [
+        (tagged_with(" functools["), " functools[", "]"),
+        (GRANITE, "<tool_call>[", "]</tool_call>"),
+        (PHI, "<|tool_call|>[", "]<|/tool_call|>"),
+        (PHI, "[", "]"),
+    ],
+    ids=["functools", "granite", "phi", "phi-bare"],
+)
+def test_calls_in_a_list_after_one_mark_are_all_read(output: Format, opening: str, closing: str) -> None:
+    parser = sectioned(Sections(calls=output.calls, silent=output.around_calls))
+    told = read(parser, opening + '{"name": "clock", "arguments": {}}, {"name": "clock", "arguments": {}}' + closing)
+    assert ([call.name for call in told.tool_calls], told.text) == (["clock", "clock"], "")
