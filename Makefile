@@ -35,6 +35,7 @@ check: setup
 test: check
 	@$(PYTHON) -m tools.setup_env tests
 	@$(PYTHON) -m tools.debian_tools
+	@$(PYTHON) -m tools.client_rooms
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 e2e: setup
@@ -50,5 +51,5 @@ lock: setup
 	$(BIN)/python -m tools.lock
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist cli/build cli/dist
+	rm -rf .venv tests/clients/litellm/.venv tests/clients/javascript/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist cli/build cli/dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

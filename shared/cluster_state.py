@@ -6,7 +6,11 @@ from shared.digest import Digest
 
 
 class ResidentModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A model a worker holds. `expires_unix_ms` is None while it is pinned."""
+    """A model a worker holds. `expires_unix_ms` is None while it is pinned.
+
+    While it is loading, `loading_since_unix_ms` says since when, and `load_expected_s` how long it took the last time,
+    if this worker has loaded it before.
+    """
 
     weights: Digest
     model: str
@@ -16,6 +20,8 @@ class ResidentModel(msgspec.Struct, frozen=True, kw_only=True):
     slots_count: int
     slots_in_use: int
     expires_unix_ms: int | None
+    loading_since_unix_ms: int | None = None
+    load_expected_s: float | None = None
 
 
 class WorkerState(msgspec.Struct, frozen=True, kw_only=True):

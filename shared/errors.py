@@ -14,6 +14,7 @@ class Kind(StrEnum):
 
     INVALID = "invalid"
     TOO_LARGE = "too_large"
+    UNSUPPORTED_MEDIA = "unsupported_media"
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
@@ -139,14 +140,15 @@ class ToolCallInvalid(CorralError):
 
 
 class ContextLengthExceeded(CorralError):
-    """The prompt does not fit the sequence's context."""
+    """The prompt does not fit the sequence's context. The words are Ollama's, the numbers are added."""
 
     code, kind = "context_length_exceeded", Kind.INVALID
 
     def __init__(self, *, prompt_tokens: int, context_tokens: int) -> None:
         super().__init__(
-            f"the prompt has {prompt_tokens} tokens but the context length available to it is {context_tokens}; "
-            "shorten the prompt or raise num_ctx",
+            "the prompt is longer than the context length currently available to the model; shorten the prompt, adjust "
+            "the context length in settings, or use a model with a longer context length "
+            f"({prompt_tokens} tokens, {context_tokens} available)",
             detail={"prompt_tokens": prompt_tokens, "context_tokens": context_tokens},
         )
 
@@ -164,6 +166,12 @@ class TooLarge(CorralError):
     code, kind = "too_large", Kind.TOO_LARGE
 
 
+class CodingUnsupported(CorralError):
+    """A body in a `Content-Encoding` that nobody here reads."""
+
+    code, kind = "coding_unsupported", Kind.UNSUPPORTED_MEDIA
+
+
 class Unauthenticated(CorralError):
     code, kind = "unauthenticated", Kind.UNAUTHENTICATED
 
@@ -174,6 +182,12 @@ class Forbidden(CorralError):
 
 class ModelUnknown(CorralError):
     code, kind = "model_unknown", Kind.NOT_FOUND
+
+
+class ResponseUnknown(CorralError):
+    """No response of this caller is kept by that id: it never was, has expired or was deleted."""
+
+    code, kind = "response_unknown", Kind.NOT_FOUND
 
 
 class BlobUnknown(CorralError):

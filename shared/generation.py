@@ -74,6 +74,7 @@ class InsertPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="insert"):
     before: str
     after: str
     template: str
+    think: Think = None
 
 
 class RawPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="raw"):
@@ -118,7 +119,11 @@ PLAIN_SAMPLING: Final = Sampling()
 class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generation.v1"):
     """Everything a worker needs to know; self-contained, so any worker can run it.
 
-    With `count_only` the prompt is written and its tokens are counted, and nothing is generated.
+    With `truncate` a conversation that is too long for its context loses its oldest messages, and an input to embed its
+    end; with `shift` a full context loses its older half while it is generated into, and what `truncate` could not make
+    short enough loses its middle.
+    With `count_only` the prompt is written and its tokens are counted, and nothing is generated. With `render_only`
+    beside it, the answer is the prompt as it was written.
     """
 
     request_id: RequestId
@@ -130,12 +135,14 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generati
     options: Options
     sampling: Sampling = PLAIN_SAMPLING
     keep_alive_s: float | None = None  # None keeps what the model has; negative = forever
-    truncate: bool = True
+    truncate: bool = False
+    shift: bool = False
     tenant: str  # cached prefixes are shared only within it
     user: str  # whom the fair queue charges
     weight: float = 1.0  # the user's share of the fair queue
     want_context: bool = False
     count_only: bool = False
+    render_only: bool = False
     deadline_unix_ms: int  # wall clock: it crosses machines
 
 
@@ -210,11 +217,14 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True, tag="delta", array_like=T
 
 
 class Truncated(msgspec.Struct, frozen=True, kw_only=True, tag="truncated", array_like=True):
-    """The conversation was too long: so many of its oldest messages are left out. Comes before the first delta."""
+    """The prompt was too long: so many of its oldest messages, or tokens in its middle, are left out. Comes before the
+    first delta, and again when more are.
+    """
 
     request_id: RequestId
     attempt: int
     dropped_messages_count: int
+    dropped_tokens_count: int = 0
 
 
 class Embedded(msgspec.Struct, frozen=True, kw_only=True, tag="embedded", array_like=True):
@@ -231,7 +241,11 @@ class Embedded(msgspec.Struct, frozen=True, kw_only=True, tag="embedded", array_
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished", array_like=True):
-    """The last event of a generation that went well. `stop_string` is the one that ended it, if one did."""
+    """The last event of a generation that went well. `stop_string` is the one that ended it, if one did.
+
+    `dropped_*` were left out of the prompt, `shifted_tokens_count` tokens left the context while it was generated.
+    After `count_only`, `context_tokens` says how many tokens prompt and answer may have together.
+    """
 
     request_id: RequestId
     attempt: int
@@ -240,6 +254,9 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished", array_
     context: tuple[int, ...] = ()
     dropped_messages_count: int = 0
     stop_string: str = ""
+    dropped_tokens_count: int = 0
+    shifted_tokens_count: int = 0
+    context_tokens: int = 0
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed", array_like=True):

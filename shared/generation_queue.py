@@ -38,6 +38,8 @@ class UserJob(msgspec.Struct, frozen=True, kw_only=True):
 
     request_id: RequestId
     model: str
+    weights: Digest
+    submitted_unix_ms: int
     is_running: bool
     position: int | None
 
@@ -73,6 +75,7 @@ class GenerationQueue:
                 request.weights,
                 request.model,
                 request.attempt,
+                now_unix_ms,
             ],
         )  # fmt: skip
         if position < 0:
@@ -142,17 +145,19 @@ class GenerationQueue:
         request_ids = sorted(RequestId(member.decode()) for member in members)
         async with self._redis.pipeline(transaction=False) as pipe:
             for request_id in request_ids:
-                pipe.hmget(keys.job(request_id), ["model", "weights", "owner"])
-            found: list[tuple[bytes | None, bytes | None, bytes | None]] = await pipe.execute()
+                pipe.hmget(keys.job(request_id), ["model", "weights", "submitted", "owner"])
+            found: list[tuple[bytes | None, ...]] = await pipe.execute()
         jobs = [
             UserJob(
                 request_id=request_id,
                 model=model.decode(),
+                weights=Digest(weights.decode()),
+                submitted_unix_ms=int(submitted),
                 is_running=owner is not None,
                 position=await self.position(request_id, Digest(weights.decode())) if owner is None else None,
             )
-            for request_id, (model, weights, owner) in zip(request_ids, found, strict=True)
-            if model is not None and weights is not None
+            for request_id, (model, weights, submitted, owner) in zip(request_ids, found, strict=True)
+            if model is not None and weights is not None and submitted is not None
         ]
         return sorted(jobs, key=lambda job: (not job.is_running, job.position or 0, job.request_id))
 

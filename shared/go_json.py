@@ -22,6 +22,7 @@ from shared.errors import ParameterInvalid
 from shared.go_syntax import NESTING_MAX, value_span
 
 _INT64_MAX: Final = 2**63 - 1
+_UINT64_MAX: Final = 2**64 - 1
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FLOAT_DIGITS_MAX: Final = 308
@@ -40,10 +41,12 @@ def _number_too_large(text: str) -> ParameterInvalid:
     return ParameterInvalid(f"json: cannot unmarshal number {text} into Go value of type float64")
 
 
-def _integer(text: str) -> int:
+def _integer(text: str) -> int | float:
+    """A whole number; beyond 64 bits, which no message between processes can hold, Go's float64."""
     if len(text) > _FLOAT_DIGITS_MAX:
         raise _number_too_large(text)
-    return int(text)
+    value = int(text)
+    return value if -_INT64_MAX - 1 <= value <= _UINT64_MAX else float(value)
 
 
 def _real(text: str) -> float:

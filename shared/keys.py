@@ -15,7 +15,9 @@ leader                  string  gateway/leader        3 s after the leader's las
 models                  hash    registry              folded name -> ModelEntry; rewritten as a whole
 keys                    hash    gateway/key_store     hash of an API key or ssh key -> its record; until revoked
 token:{hash}            string  gateway/tokens        what a registry token or a blob's own URL opens; TTL is its life
+summary:{digest}        string  gateway/summaries     a conversation's older turns; TTL = summary_life_s, 5 min if it failed
 nonce:{hash}            string  gateway/tokens        a nonce that was signed with; as long as the signature is fresh
+response:{user}:{id}    string  stored_responses      a kept response and its input; TTL = responses_kept_s
 arq:worker:{worker}     zset    control_jobs (arq)    control jobs of one worker
 arq:registry            zset    registry (arq)        pulls and pushes that are wanted, until each is done
 """
@@ -71,6 +73,14 @@ def token(token_hash: str) -> str:
 
 def nonce(nonce_hash: str) -> str:
     return f"nonce:{nonce_hash}"
+
+
+def response(user: str, response_id: str) -> str:
+    return f"response:{user}:{response_id}"
+
+
+def summary(digest: str) -> str:
+    return f"summary:{digest}"
 
 
 def worker_jobs(worker_id: str) -> str:

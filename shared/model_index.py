@@ -28,8 +28,8 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One model, with everything a gateway or worker needs to serve it.
 
     `digest` is the bare hex of the manifest's bytes. `weights` identifies what is resident: names that share it share
-    a runner. It is the digest of the weights' blob, or of the weights and the adapters together (`resident_weights`);
-    `weights_bytes` counts both. `kv_bytes_per_token` is the size of one token's keys and values at 16 bits.
+    a runner. It is the digest of the weights' blob, or of all that is opened together (`resident_weights`), and
+    `weights_bytes` counts all of it. `kv_bytes_per_token` is the size of one token's keys and values at 16 bits.
     `template` is the model's own Go template where Ollama's rules choose it; None leaves it to the weights' file.
     `projector` is the blob that turns images or sound into the model's own embeddings.
     """
@@ -61,13 +61,13 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def weights_blob(self) -> Digest:
-        """The blob that a worker opens; the adapters are applied to it."""
+        """The blob that a worker opens; adapters and projector come with it."""
         return self.base_weights or self.weights
 
 
-def resident_weights(weights: Digest, adapters: Sequence[Digest]) -> Digest:
-    """What identifies weights in memory: an adapter makes other weights of the same blob."""
-    return digest_of("\n".join((weights, *adapters)).encode()) if adapters else weights
+def resident_weights(weights: Digest, companions: Sequence[Digest]) -> Digest:
+    """What identifies weights in memory: what is opened with them (adapters, a projector) makes others of the blob."""
+    return digest_of("\n".join((weights, *companions)).encode()) if companions else weights
 
 
 REPLACED_KEPT_S: Final = 3600

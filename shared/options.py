@@ -4,12 +4,12 @@ Source: Ollama `api/types.go` (Options, Runner, DefaultOptions).
 """
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
-from shared.errors import OptionTypeInvalid
+from shared.errors import OptionTypeInvalid, ParameterInvalid
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +48,11 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     num_thread: int = 0
 
 
+STOPS_MAX: Final = 256
+STOP_CHARACTERS_MAX: Final = 8192
+"""The engine looks for every one of them after every token, between other people's."""
+
+_INTEGER_MAX = 2**63 - 1
 _GO_TYPES: dict[str, str] = {
     **dict.fromkeys(
         (
@@ -71,12 +76,13 @@ _GO_TYPES: dict[str, str] = {
 def checked_option(name: str, value: object) -> object:
     """The option's value in its own type: numbers for ints are truncated, a stop list becomes a tuple.
 
-    Raises: OptionTypeInvalid with Ollama's text when the JSON type is wrong.
+    Raises: OptionTypeInvalid with Ollama's text when the JSON type is wrong, or an integer has more than 64 bits;
+        ParameterInvalid for more stop strings than the engine can look for after every token.
     """
     expected = _GO_TYPES[name]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     match expected:
-        case "integer" if is_number:
+        case "integer" if is_number and -_INTEGER_MAX <= value <= _INTEGER_MAX:  # type: ignore[operator]
             return int(value)  # type: ignore[call-overload]
         case "float32" if is_number:
             return float(value)  # type: ignore[arg-type]
@@ -85,6 +91,9 @@ def checked_option(name: str, value: object) -> object:
         case "array" if isinstance(value, list | tuple):
             if not all(isinstance(item, str) for item in value):
                 raise OptionTypeInvalid(f'option "{name}" must be of an array of strings')
+            if len(value) > STOPS_MAX or sum(map(len, value)) > STOP_CHARACTERS_MAX:
+                allowed = f"{STOPS_MAX} with {STOP_CHARACTERS_MAX} characters in all"
+                raise ParameterInvalid(f"too many stop strings: at most {allowed} are looked for")
             return tuple(value)
     raise OptionTypeInvalid(f'option "{name}" must be of type {expected}')
 

@@ -13,8 +13,8 @@ import msgspec
 
 from shared.errors import TemplateInvalid
 from shared.go_template import Template, parse_template
-from shared.go_template.ast import Call, Nodes, Output, Range, Text
-from shared.go_template.walking import bodies, dot_fields, field_names
+from shared.go_template.ast import Call, Fields, If, Nodes, Output, Pipeline, Range, Text, With
+from shared.go_template.walking import bodies, dot_fields, field_names, operands
 
 TRAITS_KEPT: Final = 256
 """How many templates' traits are remembered; a cluster's models share a few dozen."""
@@ -90,6 +90,60 @@ def thinking_tags(template: Template) -> ThinkingTags | None:
         if isinstance(nodes[-1], Text):
             closing = nodes[-1].text.strip()
     return ThinkingTags(opening, closing) if opening and closing else None
+
+
+@lru_cache(maxsize=TRAITS_KEPT)
+def go_thinking_tags(source: str) -> ThinkingTags | None:
+    """The `thinking_tags` of a TEMPLATE; a broken one has none."""
+    try:
+        return thinking_tags(parse_template(source))
+    except TemplateInvalid:
+        return None
+
+
+@lru_cache(maxsize=TRAITS_KEPT)
+def go_tool_tag(source: str) -> str:
+    """What a TEMPLATE writes before the calls of earlier messages; `{` if that is nothing.
+
+    It is the first text inside the first `if` about `.ToolCalls`, up to the JSON.
+    """
+    try:
+        calls = _nodes_for_calls(parse_template(source).nodes)
+    except TemplateInvalid:
+        calls = ()
+    text = _first_text(calls) or ""
+    return text.partition("{")[0].strip() or "{"
+
+
+def _nodes_for_calls(nodes: Nodes) -> Nodes:
+    """The body of the first `if` that asks for `.ToolCalls`; empty without one."""
+    for node in nodes:
+        if isinstance(node, If):
+            for branch in node.branches:
+                if _asks_for_calls(branch.condition):
+                    return branch.body
+        for body in bodies(node):
+            if found := _nodes_for_calls(body):
+                return found
+    return ()
+
+
+def _asks_for_calls(condition: Pipeline) -> bool:
+    return any(isinstance(operand, Fields) and "ToolCalls" in operand.names for operand in operands(condition))
+
+
+def _first_text(nodes: Nodes) -> str | None:
+    """The first text that is no whitespace; None if a value is printed or a block ends before it."""
+    for node in nodes:
+        match node:
+            case Text(text=text):
+                if text.strip():
+                    return text
+            case If() | Range() | With():
+                return next((found for body in bodies(node) if (found := _first_text(body)) is not None), None)
+            case _:
+                return None
+    return None
 
 
 def _splits_thoughts_off(source: str) -> bool:

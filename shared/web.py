@@ -21,6 +21,7 @@ STATUS_OF_KIND: Final = {
     Kind.NOT_FOUND: 404,
     Kind.CONFLICT: 409,
     Kind.TOO_LARGE: 413,
+    Kind.UNSUPPORTED_MEDIA: 415,
     Kind.RATE_LIMITED: 429,
     Kind.INTERNAL: 500,
     Kind.UNAVAILABLE: 503,

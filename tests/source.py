@@ -9,9 +9,13 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = ("services", "shared", "cli/corral", "bench", "tools")
 
 
+INSTALLED = frozenset({".venv", "node_modules"})
+"""Folders of other people's files, which tests may have put among ours."""
+
+
 def python_files(*folders: str) -> Iterator[Path]:
     for folder in folders:
-        yield from sorted((ROOT / folder).rglob("*.py"))
+        yield from sorted(path for path in (ROOT / folder).rglob("*.py") if INSTALLED.isdisjoint(path.parts))
 
 
 @cache

@@ -34,6 +34,7 @@ def main() -> None:
     compile_lock("build", "locks/build.in")
     compile_lock("bundled", "--no-deps", "locks/bundled.in")
     compile_lock("tests", "--no-deps", "locks/tests.in")
+    compile_lock("litellm", "locks/litellm.in")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,12 @@ from shared.settings import Secret
 KEY_HEADER_CHARS_MAX: Final = 256
 
 
+_REGISTER: Final = "'corral keys add-ssh NAME ~/.ollama/id_ed25519.pub'"
+_OLLAMA_HINT: Final = (
+    f"for the ollama command line set OLLAMA_AUTH=1, after an admin registered its key with {_REGISTER}"
+)
+
+
 class Need(StrEnum):
     """What a route asks of its caller."""
 
@@ -33,6 +39,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Who is behind a request. Cached prefixes stay within `tenant`; the fair queue charges `user`.
 
     `credential` is the key's place in the store, so that what is made with a key ends with it; empty without a key.
+    Where the key `summarizes`, old turns of long conversations are replaced by a summary of them.
     """
 
     tenant: str
@@ -41,6 +48,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     weight: float = 1.0
     credential: str = ""
+    summarizes: bool = False
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,13 +75,14 @@ def token_from(headers: Mapping[str, str]) -> str | None:
 def refusal(principal: Principal | None, need: Need, *, is_native_api: bool) -> CorralError | None:
     """Why this caller may not use a route, or None.
 
-    A missing key is 403 in Ollama's API, because its command line answers every 401 with a sign-in to ollama.com.
+    A missing key is 403 in Ollama's API, because its command line answers every 401 with a sign-in to ollama.com. The
+    command line cannot send an API key, so it is told what it can do.
     """
     if need is Need.NOTHING:
         return None
     if principal is None:
         text = "this server needs an API key: send it as 'Authorization: Bearer <key>'"
-        return Forbidden(text) if is_native_api else Unauthenticated(text)
+        return Forbidden(f"{text}; {_OLLAMA_HINT}") if is_native_api else Unauthenticated(text)
     if need is Need.ADMIN and principal.role is not Role.ADMIN:
         return Forbidden("managing models and keys needs an API key with the role admin")
     return None
@@ -172,7 +181,7 @@ class Access:
             if self.keys_are_required:
                 raise Forbidden(
                     f"this server does not know the key {signed.key.fingerprint}; an admin can register it with "
-                    "'corral keys add-ssh NAME ~/.ollama/id_ed25519.pub'"
+                    f"{_REGISTER}"
                 )
             return self.nobody
         if not signed.key.has_signed(text, signed.signature):
@@ -209,4 +218,5 @@ def _principal(record: KeyRecord, credential: str) -> Principal:
         role=record.role,
         weight=record.weight,
         credential=credential,
+        summarizes=record.summarizes,
     )

@@ -20,7 +20,7 @@ from services.gateway.dispatch import Dispatcher
 from services.gateway.forwarded_users import secret_problem
 from services.gateway.frame_reader import FrameReader
 from services.gateway.generation_requests import GenerationRequests
-from services.gateway.handlers import cors, doors, root, serving
+from services.gateway.handlers import cloud, cors, doors, root, serving
 from services.gateway.handlers.anthropic_messages import AnthropicMessages
 from services.gateway.handlers.distribution import Distribution
 from services.gateway.handlers.embeddings import Embeddings
@@ -30,7 +30,11 @@ from services.gateway.handlers.models import Models
 from services.gateway.handlers.ollama_generation import OllamaGeneration
 from services.gateway.handlers.openai_chat import OpenAiChat
 from services.gateway.handlers.openai_completions import OpenAiCompletions
+from services.gateway.handlers.openapi import OpenApi
 from services.gateway.handlers.ps import Ps
+from services.gateway.handlers.relay import SUMMARIES
+from services.gateway.handlers.responses import Responses
+from services.gateway.handlers.transcriptions import Transcriptions
 from services.gateway.handlers.v1_models import V1Models
 from services.gateway.handlers.waiting import Waiting
 from services.gateway.heartbeat import Heartbeat
@@ -40,6 +44,8 @@ from services.gateway.public_address import hostnames, parse_public_urls
 from services.gateway.redis_guard import redis_guard
 from services.gateway.registry_access import RegistryAccess
 from services.gateway.settings import Settings
+from services.gateway.stored_responses import StoredResponses
+from services.gateway.summaries import Summaries
 from services.gateway.tokens import Tokens
 from services.gateway.unloading import Unloader
 from services.gateway.watchdog import Watchdog, WatchLimits
@@ -169,7 +175,8 @@ def _application(
         deadline_s=settings.generation_deadline_s,
         redis_wait_s=wait_s,
     )
-    app = web.Application(client_max_size=settings.body_bytes_max)
+    # Compressed bodies are decompressed where they are read, which then decides about limits and errors.
+    app = web.Application(client_max_size=settings.body_bytes_max, handler_args={"auto_decompress": False})
     serving.install(app, trusted_proxies=_trusted_proxies(settings))
     cors.install(
         app,
@@ -191,18 +198,32 @@ def _application(
     doors.install(app, access, registry, redis_wait_s=wait_s)
     add_ops_routes(app, _readiness(parts.cluster, parts.reader))
     root.add_routes(app)
+    cloud.add_routes(app)
+    OpenApi().add_routes(app)
+    app[SUMMARIES] = Summaries(redis, parts.dispatcher, life_s=settings.summary_life_s, redis_wait_s=wait_s)
     OllamaGeneration(requests, parts.dispatcher, unloader).add_routes(app)
     OpenAiChat(requests, parts.dispatcher, choices_max=settings.choices_max).add_routes(app)
     OpenAiCompletions(requests, parts.dispatcher, choices_max=settings.choices_max).add_routes(app)
+    Responses(requests, parts.dispatcher, _stored_responses(settings, redis)).add_routes(app)
     AnthropicMessages(requests, parts.dispatcher).add_routes(app)
+    Transcriptions(requests, parts.dispatcher).add_routes(app)
     Embeddings(requests, parts.dispatcher, unloader, inputs_max=settings.embed_inputs_max).add_routes(app)
     registry.add_routes(app)
     Models(forwarder, index=index, unloader=unloader, redis_wait_s=wait_s).add_routes(app)
     Ps(parts.cluster, index, clock, redis_wait_s=wait_s).add_routes(app)
     V1Models(index, redis_wait_s=wait_s).add_routes(app)
     Keys(keys, redis_wait_s=wait_s).add_routes(app)
-    Waiting(GenerationQueue(redis), redis_wait_s=wait_s).add_routes(app)
+    Waiting(GenerationQueue(redis), parts.cluster, clock, redis_wait_s=wait_s).add_routes(app)
     return app
+
+
+def _stored_responses(settings: Settings, redis: Redis) -> StoredResponses:
+    return StoredResponses(
+        redis,
+        kept_s=settings.responses_kept_s,
+        bytes_max=settings.response_bytes_max,
+        redis_wait_s=settings.redis_wait_s,
+    )
 
 
 def _registry_access(settings: Settings, access: Access, redis: Redis) -> RegistryAccess:

@@ -16,6 +16,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     tools: bool = False
     thinking: bool = False
     images: bool = False
+    audio: bool = False
     unserved: tuple[str, ...] = ()
 
 
@@ -34,6 +35,8 @@ def refusal(entry: ModelEntry, asked: Asked, *, requested: str, verb: str) -> Co
         return CapabilityMissing(f"{entry.name.full} does not support " + "\n".join(lacking))
     if asked.images and "vision" not in entry.capabilities:
         return CapabilityMissing(f'"{requested}" does not support images')
+    if asked.audio and "audio" not in entry.capabilities:
+        return CapabilityMissing(f'"{requested}" does not support audio')
     if asked.unserved:
         return ParameterInvalid(f"this server does not support {', '.join(asked.unserved)} yet")
     return None

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from services.gateway import admission, metrics
 from services.gateway.admission import Limits, Load, Reject
-from services.gateway.cluster_view import ClusterView
+from services.gateway.cluster_view import ClusterView, ModelProgress, progress_of
 from services.gateway.frame_reader import FrameReader
 from services.gateway.generation_requests import cost_of
 from services.gateway.open_generation import OpenGeneration
@@ -17,8 +17,8 @@ from services.gateway.open_generations import OpenGenerations
 from services.gateway.redis_guard import redis_guard
 from shared.clock import Clock
 from shared.digest import Digest
-from shared.errors import QueueFull, Unavailable
-from shared.generation import GenerationRequest, RequestId
+from shared.errors import QueueFull, RemoteError, Unavailable
+from shared.generation import Delta, Failed, Finished, GenerationRequest, RequestId
 from shared.generation_queue import GenerationQueue
 
 log = structlog.get_logger("corral.gateway")
@@ -50,7 +50,7 @@ class Dispatcher:
         self._limits = limits
         self._queue_depth_max = queue_depth_max
         self._redis_wait_s = redis_wait_s
-        self._heartbeat_s = heartbeat_s
+        self.heartbeat_s = heartbeat_s
         self._model_is_wanted = model_is_wanted
         self._left_behind: dict[RequestId, Digest] = {}
 
@@ -62,16 +62,13 @@ class Dispatcher:
         """
         arrived = asyncio.Event()
         async with AsyncExitStack() as stack:
-            opened = [
-                await stack.enter_async_context(self.generation(one, cost=cost_of(one), arrived=arrived))
-                for one in requests
-            ]
-            with OpenGenerations(opened, arrived, quiet_s=self._heartbeat_s) as together:
+            opened = [await stack.enter_async_context(self.generation(one, arrived=arrived)) for one in requests]
+            with OpenGenerations(opened, arrived, quiet_s=self.heartbeat_s) as together:
                 yield together
 
     @asynccontextmanager
     async def generation(
-        self, request: GenerationRequest, *, cost: int, arrived: asyncio.Event | None = None
+        self, request: GenerationRequest, *, arrived: asyncio.Event | None = None
     ) -> AsyncIterator[OpenGeneration]:
         """Submit the job and give its events; on leaving, a job no worker has ended is withdrawn.
 
@@ -82,7 +79,7 @@ class Dispatcher:
         self._reader.add(opened)
         metrics.OPEN_GENERATIONS.inc()
         try:
-            await self._submit_whole(request, cost)
+            await self._submit_whole(request)
             if not self._cluster.is_resident(request.weights):
                 self._model_is_wanted()
             yield opened
@@ -91,6 +88,29 @@ class Dispatcher:
             self._reader.remove(request.request_id)
             if not opened.ended_by_worker:
                 await self.withdraw(request.request_id, request.weights)
+
+    async def whole(self, request: GenerationRequest) -> tuple[str, Finished]:
+        """Text and end of a generation that nobody watches.
+
+        Raises: QueueFull, Unavailable (nothing was left in the queue); RemoteError when the generation failed.
+        """
+        texts: list[str] = []
+        async with self.generation(request) as opened:
+            async for batch in opened.batches():
+                for event in batch:
+                    match event:
+                        case Delta():
+                            texts.append(event.piece.text)
+                        case Finished():
+                            return "".join(texts), event
+                        case Failed():
+                            raise RemoteError(event.error)
+        raise AssertionError("a generation ends with Finished or Failed")
+
+    def progress(self, opened: OpenGenerations) -> ModelProgress:
+        """How near the model is to answering."""
+        weights = opened.generations[0].request.weights
+        return progress_of(weights, self._cluster.workers.values(), now_unix_ms=self._clock.unix_ms())
 
     async def position(self, opened: OpenGenerations) -> int | None:
         """The best place in the queue, counted from 1, among those that wait; None when none does or none knows."""
@@ -143,20 +163,20 @@ class Dispatcher:
             metrics.REJECTIONS.labels(reason=decision.reason).inc()
             raise decision.error
 
-    async def _submit_whole(self, request: GenerationRequest, cost: int) -> None:
+    async def _submit_whole(self, request: GenerationRequest) -> None:
         """Submit, and let nothing interrupt it half way: the cancel that follows might overtake its own job."""
-        submitting = asyncio.ensure_future(self._submit(request, cost))
+        submitting = asyncio.ensure_future(self._submit(request))
         try:
             await asyncio.shield(submitting)
         except asyncio.CancelledError:
             await asyncio.gather(submitting, return_exceptions=True)
             raise
 
-    async def _submit(self, request: GenerationRequest, cost: int) -> None:
+    async def _submit(self, request: GenerationRequest) -> None:
         try:
             async with redis_guard(self._redis_wait_s):
                 await self._queue.submit(
-                    request, cost=cost, depth_max=self._queue_depth_max, now_unix_ms=self._clock.unix_ms()
+                    request, cost=cost_of(request), depth_max=self._queue_depth_max, now_unix_ms=self._clock.unix_ms()
                 )
         except QueueFull:
             metrics.REJECTIONS.labels(reason="queue_full").inc()

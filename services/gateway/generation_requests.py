@@ -10,12 +10,12 @@ from shared.clock import Clock
 from shared.errors import CorralError, ModelUnknown
 from shared.generation import PLAIN_SAMPLING, EmbedPrompt, GenerationRequest, Prompt, RequestId, Sampling
 from shared.generation_queue import token_cost
+from shared.local_names import parse_local_name
 from shared.model_index import ModelEntry, ModelIndex
-from shared.model_name import parse_model_name
 from shared.options import merged, options_from
 
 OUTPUT_TOKENS_ESTIMATE: Final = 256
-_LOCAL_SUFFIX: Final = ":local"
+COUNT_COST: Final = 1  # nothing is computed
 
 
 class GenerationRequests:
@@ -33,13 +33,14 @@ class GenerationRequests:
     async def resolve(
         self, requested: str, *, if_empty: CorralError, if_unknown: CorralError | None = None
     ) -> ModelEntry:
-        """The model a client asks for by `requested`; the suffix `:local`, Ollama's word for "here", is no tag.
+        """The model a client asks for by `requested`.
 
-        Raises: `if_empty`, ModelNameInvalid, `if_unknown` or else ModelUnknown in generate's words, Unavailable.
+        Raises: `if_empty`, `if_unknown` or else ModelUnknown in generate's words, Unavailable, and what
+            `parse_local_name` raises.
         """
         if not requested:
             raise if_empty
-        name = parse_model_name(requested.removesuffix(_LOCAL_SUFFIX))
+        name = parse_local_name(requested)
         async with redis_guard(self._redis_wait_s):
             entry = await self._index.find(name)
         if entry is None:
@@ -56,7 +57,8 @@ class GenerationRequests:
         options: Mapping[str, object],
         sampling: Sampling = PLAIN_SAMPLING,
         keep_alive_s: float | None = None,
-        truncate: bool = True,
+        truncate: bool = False,
+        shift: bool = False,
         want_context: bool = False,
     ) -> GenerationRequest:
         """Raises: OptionTypeInvalid."""
@@ -70,6 +72,7 @@ class GenerationRequests:
             sampling=sampling,
             keep_alive_s=keep_alive_s,
             truncate=truncate,
+            shift=shift,
             tenant=principal.tenant,
             user=principal.user,
             weight=principal.weight,
@@ -80,6 +83,8 @@ class GenerationRequests:
 
 def cost_of(request: GenerationRequest) -> int:
     """What the fair queue charges in advance: the prompt and the most that may come out, as far as that is known."""
+    if request.count_only:
+        return COUNT_COST
     wanted = request.options.num_predict
     output_tokens = wanted if wanted > 0 else OUTPUT_TOKENS_ESTIMATE
     if isinstance(request.prompt, EmbedPrompt):

@@ -31,7 +31,10 @@ class Role(StrEnum):
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a key; never an API key itself. `fingerprint` is an ssh key's."""
+    """What is kept of a key; never an API key itself. `fingerprint` is an ssh key's.
+
+    Where the key `summarizes`, old turns of long conversations are replaced by a summary of them.
+    """
 
     id: str
     name: str
@@ -39,6 +42,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     created_unix_ms: int
     weight: float = 1.0
     fingerprint: str = ""
+    summarizes: bool = False
 
 
 def hash_of(key: str) -> str:
@@ -56,19 +60,19 @@ class KeyStore:
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(KeyRecord)
 
-    async def create(self, name: str, role: Role) -> tuple[KeyRecord, str]:
+    async def create(self, name: str, role: Role, *, summarizes: bool = False) -> tuple[KeyRecord, str]:
         """Make a key; its text is given back here and never again."""
         key = KEY_PREFIX + secrets.token_urlsafe(KEY_RANDOM_BYTES)
-        record = self._new_record(name, role)
+        record = self._new_record(name, role, summarizes=summarizes)
         await self._add(hash_of(key), record)
         return record, key
 
-    async def register(self, name: str, role: Role, key: SshKey) -> KeyRecord:
+    async def register(self, name: str, role: Role, key: SshKey, *, summarizes: bool = False) -> KeyRecord:
         """Let an Ollama installation in by the key it has.
 
         Raises: KeyTaken.
         """
-        record = self._new_record(name, role, fingerprint=key.fingerprint)
+        record = self._new_record(name, role, fingerprint=key.fingerprint, summarizes=summarizes)
         if not await self._add(credential_of(key), record):
             raise KeyTaken(f"the key {key.fingerprint} is registered already; revoke it first to change it")
         return record
@@ -95,13 +99,14 @@ class KeyStore:
                 return
         raise KeyUnknown(f"key '{key_id}' not found")
 
-    def _new_record(self, name: str, role: Role, *, fingerprint: str = "") -> KeyRecord:
+    def _new_record(self, name: str, role: Role, *, summarizes: bool, fingerprint: str = "") -> KeyRecord:
         return KeyRecord(
             id="key_" + secrets.token_hex(8),
             name=name,
             role=role,
             created_unix_ms=self._clock.unix_ms(),
             fingerprint=fingerprint,
+            summarizes=summarizes,
         )
 
     async def _add(self, credential: str, record: KeyRecord) -> bool:

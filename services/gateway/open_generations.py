@@ -34,6 +34,11 @@ class OpenGenerations:
         if self._timer is not None:
             self._timer.cancel()
 
+    @property
+    def is_started(self) -> bool:
+        """Whether a worker is at work on any of them."""
+        return any(one.is_started for one in self.generations)
+
     async def batches(self) -> AsyncIterator[list[tuple[int, Event]]]:
         """All events, each with the index of its generation, as many at a time as have arrived.
 

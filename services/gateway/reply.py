@@ -1,6 +1,6 @@
 """What every dialect's reply can do; the handlers relay a generation through it without knowing the dialect."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -12,7 +12,8 @@ from shared.generation import DoneReason, Piece, Usage
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a generation went. `load_ns` is the time until a worker had the model and began.
 
-    `stop_string` is the one that ended it, if one did.
+    `stop_string` is the one that ended it, if one did. `dropped_*` were left out of its prompt, `shifted_*` left its
+    context on the way, in place of `summarized_*` stands a summary.
     """
 
     reason: DoneReason
@@ -22,12 +23,42 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     context: tuple[int, ...] = ()
     dropped_messages_count: int = 0
     stop_string: str = ""
+    dropped_tokens_count: int = 0
+    shifted_tokens_count: int = 0
+    summarized_messages_count: int = 0
+
+    def losses(self) -> dict[str, int]:
+        """What of the conversation the model did not see as it was, by the names of its fields; empty when it saw all.
+
+        Nothing is ever lost in silence, so every dialect shows them beside its own fields.
+        """
+        counts = {
+            "dropped_messages_count": self.dropped_messages_count,
+            "dropped_tokens_count": self.dropped_tokens_count,
+            "summarized_messages_count": self.summarized_messages_count,
+            "shifted_tokens_count": self.shifted_tokens_count,
+        }
+        return {name: count for name, count in counts.items() if count}
+
+
+def losses_of(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """What the answers of one reply lost; of each kind, the most that one of them did."""
+    return worst(outcome.losses() for outcome in outcomes)
+
+
+def worst(losses: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The largest count of each kind."""
+    found: dict[str, int] = {}
+    for counts in losses:
+        found.update({name: max(count, found.get(name, 0)) for name, count in counts.items()})
+    return found
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything one generation brought."""
+    """Everything one generation brought: its `pieces` in the order they came, in `piece` all of them joined."""
 
     piece: Piece
+    pieces: tuple[Piece, ...] = ()
     outcome: Outcome
 
 

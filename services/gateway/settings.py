@@ -54,6 +54,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     heartbeat_s: Annotated[
         float, Meta(gt=0, description="how long a stream may be silent before it says that it is alive")
     ] = 10.0
+    summary_life_s: Annotated[
+        float, Meta(ge=1, description="how long a summary of a long chat's older turns is kept")
+    ] = 86_400.0
     choices_max: Annotated[int, Meta(ge=1, description="answers one of OpenAI's requests may ask for")] = 128
+    responses_kept_s: Annotated[
+        float, Meta(ge=1, description="how long a response of `/v1/responses` is kept after its last use")
+    ] = 86_400.0
+    response_bytes_max: Annotated[
+        int, Meta(ge=1024, description="size of a response that is kept, its input included")
+    ] = 4 << 20
     drain_s: Annotated[float, Meta(ge=0, description="how long open requests may end after SIGTERM")] = 30.0
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$", description="least level logged")] = "info"

@@ -1,7 +1,9 @@
 """The two texts that Ollama signs instead of sending a password, and how old a signature may be. Pure.
 
-Neither text holds a body. A command line's text does not name the server either, so only its age bounds its use; the
-text of a registry token names the full address and a nonce, and is good for one use on one server.
+Neither text holds a body. The text of a registry token names the full address and a nonce, and is good for one use on
+one server. A command line's text names neither: two equal calls of one second (`ollama rm a b`) carry the very same
+signature, so used ones cannot be told from copied ones, and nothing but its age bounds a signature's use. Whoever gets
+hold of one may repeat that method on that path, with any body, until it is `SKEW_S_MAX` old; TLS is what keeps it.
 
 Source: Ollama `api/client.go` (command line), `server/auth.go` (registry token), `auth/auth.go`.
 """

@@ -78,11 +78,12 @@ def index_entry(known: Known, content: ModelContent) -> ModelEntry | None:
         return None
     adapters = tuple(stored.manifest.layers_of(MediaType.ADAPTER))
     projector = next(iter(stored.manifest.layers_of(MediaType.PROJECTOR)), None)
+    companions = adapters if projector is None else (*adapters, projector)
     return ModelEntry(
         name=stored.name,
         digest=stored.digest,
-        weights=resident_weights(weights.digest, [layer.digest for layer in adapters]),
-        weights_bytes=weights.size + sum(layer.size for layer in adapters),
+        weights=resident_weights(weights.digest, [layer.digest for layer in companions]),
+        weights_bytes=weights.size + sum(layer.size for layer in companions),
         size_bytes=stored.manifest.size_bytes,
         modified_unix_ms=stored.modified_unix_ns // 10**6,
         details=details_of(stored, known.config),
@@ -94,7 +95,7 @@ def index_entry(known: Known, content: ModelContent) -> ModelEntry | None:
         template=None if template_choice(known.traits) is TemplateChoice.JINJA else content.template,
         messages=content.messages,
         params=merged(content.params),
-        base_weights=weights.digest if adapters else None,
+        base_weights=weights.digest if companions else None,
         adapters=tuple(layer.digest for layer in adapters),
         projector=projector.digest if projector else None,
         parser=known.config.parser,

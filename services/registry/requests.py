@@ -5,10 +5,10 @@ That of `/api/create` is `building/request.py`'s.
 
 import msgspec
 
-from services.registry.building.pins import parse_local_name
 from services.registry.describe import ShowChanges
 from shared.errors import ParameterInvalid
 from shared.go_json import GoFields, decode_object
+from shared.local_names import CLOUD_DETAILS, parse_local_name
 from shared.model_name import ModelName, parse_model_name
 
 
@@ -35,13 +35,13 @@ class DeleteRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_show(body: bytes) -> ShowRequest:
-    """Raises: ParameterInvalid, ModelNameInvalid."""
+    """Raises: ParameterInvalid, ModelNameInvalid, Forbidden for a model in the cloud."""
     fields = GoFields("ShowRequest", decode_object(body, go_type="api.ShowRequest"))
     text = _model_or_name(fields)
     if not text:
         raise ParameterInvalid("model is required")
     return ShowRequest(
-        name=parse_local_name(text),
+        name=parse_local_name(text, operation=CLOUD_DETAILS),
         name_text=text,
         verbose=fields.flag("verbose") is True,
         changes=ShowChanges(system=fields.text("system"), options=fields.mapping("options") or {}),

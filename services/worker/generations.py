@@ -13,13 +13,14 @@ from redis.exceptions import RedisError
 from services.worker import metrics
 from services.worker.engine.inputs import NewEmbedding
 from services.worker.engine.sequence import (
+    PromptCut,
     SequenceEvent,
     SequenceFailed,
     SequenceFinished,
     TokensOut,
     VectorsOut,
 )
-from services.worker.history import shortened
+from services.worker.fitting import Attempt, next_attempt
 from services.worker.outbox import Outbox
 from services.worker.output.parser import OutputParser, PlainText
 from services.worker.residency.manager import Lease
@@ -29,7 +30,6 @@ from services.worker.writing import write
 from shared.clock import Clock
 from shared.errors import (
     CapabilityMissing,
-    ContextLengthExceeded,
     CorralError,
     DeadlineExceeded,
     InternalError,
@@ -48,6 +48,7 @@ from shared.generation import (
     GenerationRequest,
     LoadOnly,
     Piece,
+    Prompt,
     RequestId,
     Started,
     Truncated,
@@ -72,7 +73,9 @@ class Active:
         self.admitted_ns = 0
         self.token_ids: list[int] = []
         self.dropped_messages_count = 0
+        self.dropped_tokens_count = 0
         self.left_runner = True
+        self.usage: Usage | None = None  # known once the sequence is over
         self.parser: OutputParser = PlainText()
         self.ending: asyncio.Future[SequenceFinished] = asyncio.get_running_loop().create_future()
 
@@ -154,6 +157,9 @@ class Generations:
             if isinstance(event, TokensOut):
                 if (delta := _read(active, event)) is not None:
                     outgoing.setdefault(active.request.gateway_id, []).append(delta)
+            elif isinstance(event, PromptCut):
+                active.dropped_tokens_count = event.left_out_tokens
+                outgoing.setdefault(active.request.gateway_id, []).append(_truncated(active))
             elif isinstance(event, VectorsOut):
                 outgoing.setdefault(active.request.gateway_id, []).append(_embedded(active.request, event))
             else:
@@ -171,7 +177,6 @@ class Generations:
 
     async def _run(self, sequence_id: int, active: Active, lease: Lease) -> None:
         request = active.request
-        usage = Usage()
         self._say(
             request,
             Started(request_id=request.request_id, attempt=request.attempt, worker_id=self._worker_id),
@@ -179,8 +184,7 @@ class Generations:
         outcome = "cancelled"
         try:
             finished = await self._finished(sequence_id, active, lease)
-            # Counted tokens were not computed, so nobody is charged for them.
-            usage, outcome = Usage() if request.count_only else finished.usage, finished.reason.value
+            outcome = finished.reason.value
             self._say(request, finished)
         except CorralError as error:
             outcome = error.code
@@ -192,6 +196,7 @@ class Generations:
         finally:
             if not active.left_runner:
                 lease.runner.cancel(sequence_id)
+            usage = _computed(active)
             self._count(request, usage, outcome)
             await self._forget(request, usage)
 
@@ -209,20 +214,25 @@ class Generations:
         prompt = request.prompt
         if isinstance(prompt, EmbedPrompt):
             return await self._embed(sequence_id, active, lease, prompt)
+        attempt = Attempt(prompt)
         while True:
             assert active.resident.opened is not None
-            sequence, active.parser = write(sequence_id, request, prompt, active.resident.opened)
-            lease.runner.admit(sequence)
+            sequence, active.parser = write(sequence_id, request, attempt.prompt, active.resident.opened)
+            lease.runner.admit(msgspec.structs.replace(sequence, cuts_prompt=attempt.cuts_tokens))
             active.left_runner = False
             active.admitted_ns = time.monotonic_ns()
             try:
-                return self._ended(active, await active.ending)
+                done = await active.ending
+                if request.render_only:
+                    self._say(request, _delta(active, Piece(sequence.prompt), ()))
+                return self._ended(active, done)
             except RemoteError as error:
-                if not isinstance(prompt, ChatPrompt) or (shorter := _shorter(request, prompt, error)) is None:
+                if (shorter := next_attempt(request, attempt, error)) is None:
                     raise
-            active.dropped_messages_count += len(prompt.messages) - len(shorter.messages)
-            self._say(request, _truncated(active))
-            prompt = shorter
+            attempt = shorter
+            if not attempt.cuts_tokens:
+                active.dropped_messages_count = _messages_count(prompt) - _messages_count(attempt.prompt)
+                self._say(request, _truncated(active))
             active.ending = asyncio.get_running_loop().create_future()
 
     async def _embed(self, sequence_id: int, active: Active, lease: Lease, prompt: EmbedPrompt) -> Finished:
@@ -240,7 +250,9 @@ class Generations:
     def _ended(self, active: Active, done: SequenceFinished) -> Finished:
         """Raises: ToolCallInvalid."""
         request = active.request
-        if rest := active.parser.finish(is_cut=done.reason is DoneReason.LENGTH):
+        active.usage = done.usage
+        is_cut = done.reason is DoneReason.LENGTH or bool(done.stop_string)
+        if not request.count_only and (rest := active.parser.finish(is_cut=is_cut)):
             self._say(request, _delta(active, rest, ()))
         opened = active.resident.opened
         load_ns = (active.admitted_ns or time.monotonic_ns()) - active.taken_ns
@@ -254,6 +266,9 @@ class Generations:
             usage=msgspec.structs.replace(done.usage, load_ns=load_ns),
             context=(*done.prompt_token_ids, *active.token_ids) if request.want_context else (),
             dropped_messages_count=active.dropped_messages_count,
+            dropped_tokens_count=active.dropped_tokens_count,
+            shifted_tokens_count=done.shifted_tokens,
+            context_tokens=done.context_tokens,
             stop_string=done.stop_string,
         )
 
@@ -286,10 +301,26 @@ def _read(active: Active, event: TokensOut) -> Delta | None:
     try:
         piece = active.parser.feed(event.text)
     except CorralError as error:
-        if not active.ending.done():
-            active.ending.set_exception(error)
+        _end(active, error)
+        return None
+    except Exception:
+        # The other events of this step, and the pipe they came through, are other people's.
+        log.exception("output_not_read", request_id=active.request.request_id)
+        _end(active, InternalError("internal error; the worker's log has the details"))
         return None
     return _delta(active, msgspec.structs.replace(piece, logprobs=event.logprobs), event.token_ids)
+
+
+def _end(active: Active, error: CorralError) -> None:
+    if not active.ending.done():
+        active.ending.set_exception(error)
+
+
+def _computed(active: Active) -> Usage:
+    """What was computed for a generation, however it ended; counted tokens were not."""
+    if active.request.count_only:
+        return Usage()
+    return active.usage or Usage(generated_tokens=len(active.token_ids))
 
 
 def _delta(active: Active, piece: Piece, token_ids: tuple[int, ...]) -> Delta:
@@ -302,18 +333,12 @@ def _truncated(active: Active) -> Truncated:
         request_id=active.request.request_id,
         attempt=active.request.attempt,
         dropped_messages_count=active.dropped_messages_count,
+        dropped_tokens_count=active.dropped_tokens_count,
     )
 
 
-def _shorter(request: GenerationRequest, prompt: ChatPrompt, error: RemoteError) -> ChatPrompt | None:
-    """What to try after `error`: a shorter conversation, where length was the trouble and shortening is allowed."""
-    if error.code != ContextLengthExceeded.code or not request.truncate:
-        return None
-    return shortened(
-        prompt,
-        prompt_tokens=int(error.detail["prompt_tokens"]),
-        context_tokens=int(error.detail["context_tokens"]),
-    )
+def _messages_count(prompt: Prompt) -> int:
+    return len(prompt.messages) if isinstance(prompt, ChatPrompt) else 0
 
 
 def _check_kind(request: GenerationRequest, resident: Resident) -> None:

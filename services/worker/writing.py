@@ -31,6 +31,7 @@ def write(
         options=request.options,
         sampling=request.sampling,
         count_only=request.count_only,
+        shifts=request.shift,
     )
     match prompt:
         case RawPrompt(text=text, token_ids=tokens):
@@ -49,6 +50,7 @@ def _conversation(plain: NewSequence, prompt: ChatPrompt, opened: Opened) -> Wri
     sequence = msgspec.structs.replace(
         plain,
         prompt=text + reading.prompt_suffix,
+        images=tuple(image for message in prompt.messages for image in message.images),
         context=prompt.context,
         shared_prefix=shared_prefix(prompt, text, jinja_source=source, bos_token=bos, eos_token=eos),
         sampling=msgspec.structs.replace(plain.sampling, json_schema=reading.json_schema),

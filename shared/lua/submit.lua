@@ -1,6 +1,6 @@
 -- Admit one job into its model's fair queue.
 -- KEYS: queue, fair, job, demand, jobs of the user
--- ARGV: request, body, gateway, ttl_ms, user, cost, depth_max, weights, model, attempt
+-- ARGV: request, body, gateway, ttl_ms, user, cost, depth_max, weights, model, attempt, now_unix_ms
 -- An earlier attempt of the same request is replaced: whatever its worker still says or ends is not this job's.
 -- Returns the position in the queue, counted from 1, or -1 when the queue is full.
 if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[7]) then
@@ -13,7 +13,8 @@ redis.call('HSET', KEYS[2], 'user:' .. ARGV[5], string.format('%.0f', start + to
 redis.call('PEXPIRE', KEYS[2], 3600000)
 redis.call('DEL', KEYS[3])
 redis.call('HSET', KEYS[3], 'body', ARGV[2], 'gateway', ARGV[3], 'user', ARGV[5], 'cost', ARGV[6], 'attempt', ARGV[10],
-  'weights', ARGV[8], 'model', ARGV[9])
+  'weights', ARGV[8], 'model', ARGV[9],
+  'submitted', ARGV[11])
 redis.call('PEXPIRE', KEYS[3], ARGV[4])
 redis.call('SADD', KEYS[5], ARGV[1])
 redis.call('PEXPIRE', KEYS[5], ARGV[4])

@@ -157,6 +157,72 @@ def test_truncating_and_reading_again_leaves_no_trace_of_what_was_there(backend:
     assert go_on(backend, 0, tokens, read(backend, 0, tokens[common:], position=common)) == expected
 
 
+def shifted(backend: Backend, slot: int) -> list[int]:
+    """Fill a slot and let eight tokens behind the first five go; gives what it then holds."""
+    tokens = tokens_of(backend, f"{OTHER}{QUESTION}")
+    assert backend.truncate(slot, 0)
+    read(backend, slot, tokens[:-1])
+    assert backend.shift(slot, 5, 8)
+    return [*tokens[:5], *tokens[13:]]
+
+
+def goes_on(backend: Backend, slot: int, held: Sequence[int]) -> list[int]:
+    """The next tokens of a slot that holds all of `held` but the last."""
+    sampler = backend.sampler(GREEDY, [])
+    drawn: list[int] = []
+    token, position = held[-1], len(held) - 1
+    for _ in range(8):
+        backend.decode([Run(slot, position, [token], True)])
+        token, position = int(sampler.sample(0)), position + 1
+        drawn.append(token)
+    sampler.close()
+    return drawn
+
+
+def test_a_shifted_slot_goes_on_behind_what_is_left(llama: LlamaBackend) -> None:
+    once = goes_on(llama, 0, shifted(llama, 0))
+    assert once == goes_on(llama, 0, shifted(llama, 0))
+    assert llama.vocabulary.tokens_count > max(once)
+
+
+def test_a_copy_of_a_shifted_slot_goes_on_as_its_source_would(llama: LlamaBackend) -> None:
+    expected = goes_on(llama, 0, shifted(llama, 0))
+    held = shifted(llama, 1)
+    llama.copy(1, 2)
+    assert goes_on(llama, 2, held) == expected
+
+
+def test_a_shift_leaves_what_it_keeps_as_it_was(backend: Backend) -> None:
+    tokens = tokens_of(backend, f"{OTHER}{QUESTION}")
+    expected = reply(backend, f"{OTHER}{QUESTION}")
+    shifted(backend, 0)
+    assert backend.truncate(0, 5)
+    assert go_on(backend, 0, tokens, read(backend, 0, tokens[5:], position=5)) == expected
+
+
+def test_a_shift_leaves_other_slots_alone(backend: Backend) -> None:
+    expected = reply(backend, QUESTION, slot=1)
+    tokens = tokens_of(backend, QUESTION)
+    assert backend.truncate(1, 0)
+    read(backend, 1, tokens[:-1])
+    shifted(backend, 0)
+    assert go_on(backend, 1, tokens, read(backend, 1, tokens[-1:], position=len(tokens) - 1)) == expected
+
+
+def test_a_generation_that_shifts_goes_on_beyond_its_context(backend: Backend) -> None:
+    engine = new_engine(backend, batch_tokens_max=BATCH_TOKENS_MAX)
+    for slot in range(backend.slots_count):
+        assert backend.truncate(slot, 0)
+    options = Options(temperature=0, num_ctx=64, num_predict=150)
+    outcome = run_one(engine, new_sequence(1, "1, 2, 3, 4, 5, 6,", options=options, shifts=True))
+    assert outcome.finished is not None
+    assert len(outcome.token_ids) == 150
+    assert outcome.finished.shifted_tokens > 150 - 64
+    if isinstance(backend, LlamaBackend):
+        numbers = [int(number) for number in outcome.text.removesuffix(",").split(",")[:-1]]
+        assert numbers == list(range(7, 7 + len(numbers))), "it lost its thread"
+
+
 def test_reading_a_prompt_in_parts_changes_nothing(backend: Backend) -> None:
     expected = reply(backend, QUESTION)
     tokens = tokens_of(backend, QUESTION)

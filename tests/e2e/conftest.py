@@ -2,13 +2,27 @@
 
 import importlib.util
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import anthropic
 import httpx
+import ollama
+import openai
 import pytest
 
-from harness.cluster import CONTEXT_TOKENS, SLOTS_COUNT, Cluster, start_cluster
+from harness.cluster import CONTEXT_TOKENS, MODEL, SLOTS_COUNT, Cluster, start_cluster
+
+TOOL_TEMPLATE = """{{- if .Suffix }}{{ .Prompt }}<gap>{{ .Suffix }}{{ else }}
+{{- if .Tools }}<|im_start|>system
+You may call these functions: {{ .Tools }}<|im_end|>
+{{ end }}
+{{- range .Messages }}<|im_start|>{{ .Role }}
+{{ if .Content }}{{ .Content }}{{ else if .ToolCalls }}<tool_call>
+{{ range .ToolCalls }}{"name": "{{ .Function.Name }}", "arguments": {{ .Function.Arguments }}}{{ end }}
+</tool_call>{{ end }}<|im_end|>
+{{ end }}<|im_start|>assistant
+{{ end }}"""
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +41,33 @@ def cluster() -> Iterator[Cluster]:
 def http(cluster: Cluster) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=cluster.url, timeout=60) as client:
         yield client
+
+
+@pytest.fixture
+def client(cluster: Cluster) -> Iterator[ollama.Client]:
+    made = ollama.Client(host=cluster.url)
+    yield made
+    made.close()  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture
+async def sdk(cluster: Cluster) -> AsyncIterator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(base_url=f"{cluster.url}/v1", api_key="unused", max_retries=0) as made:
+        yield made
+
+
+@pytest.fixture
+async def claude(cluster: Cluster) -> AsyncIterator[anthropic.AsyncAnthropic]:
+    async with anthropic.AsyncAnthropic(base_url=cluster.url, api_key="unused", max_retries=0) as made:
+        yield made
+
+
+@pytest.fixture
+def caller(client: ollama.Client) -> Iterator[str]:
+    """The bundled model with a template that shows tools and gaps; its own shows neither."""
+    client.create("caller", from_=MODEL, template=TOOL_TEMPLATE)
+    yield "caller"
+    client.delete("caller")
 
 
 @pytest.fixture(scope="session")

@@ -113,7 +113,7 @@ def test_a_text_too_long_is_cut_to_the_context_or_refused(client: ollama.Client,
     body = {"model": EMBEDDER, "input": [long, "short"], "options": {"num_ctx": 16}}
     answered = httpx.post(f"{cluster.url}/api/embed", json=body, timeout=60)
     assert answered.json()["truncated_inputs_count"] == 1
-    assert answered.headers["X-Corral-Truncated-Inputs"] == "1"
+    assert answered.headers["X-Corral-Truncated"] == "inputs=1"
     assert answered.json()["prompt_eval_count"] == 16 + 3
 
 

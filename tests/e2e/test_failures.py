@@ -6,34 +6,11 @@ import time
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
-from harness.cluster import CONTEXT_TOKENS, MODEL, Cluster
+from harness.cluster import CONTEXT_TOKENS, MODEL, Cluster, wait_for_slots, worker_metric
 
 LONG = {"temperature": 0, "num_predict": 2000}
-
-
-def slots_in_use(cluster: Cluster) -> int:
-    """Slots in use, summed over the workers' own metrics."""
-    total = 0
-    for worker in cluster.processes("services.worker"):
-        for connection in worker.net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN:
-                text = httpx.get(f"http://127.0.0.1:{connection.laddr.port}/metrics").text
-                total += sum(
-                    int(float(line.split()[1]))
-                    for line in text.splitlines()
-                    if line.startswith("corral_worker_slots_in_use ")
-                )
-    return total
-
-
-def wait_for_slots(cluster: Cluster, wanted: int) -> None:
-    deadline_s = time.monotonic() + 10
-    while slots_in_use(cluster) != wanted:
-        assert time.monotonic() < deadline_s, f"{slots_in_use(cluster)} slots in use, not {wanted}"
-        time.sleep(0.05)
 
 
 def test_a_killed_runner_costs_one_stream_and_the_next_request_works(cluster: Cluster, http: httpx.Client) -> None:
@@ -66,6 +43,18 @@ def test_a_client_that_leaves_frees_its_slot(cluster: Cluster, http: httpx.Clien
         with pytest.raises(httpx.ReadTimeout):
             http.post("/api/generate", json=body, timeout=1.0)
     wait_for_slots(cluster, 0)
+
+
+def test_what_was_computed_for_a_client_that_leaves_is_counted(cluster: Cluster, http: httpx.Client) -> None:
+    http.post("/api/generate", json={"model": MODEL})
+    wait_for_slots(cluster, 0)
+    before = worker_metric(cluster, "corral_worker_generated_tokens_total{")
+    body = {"model": MODEL, "prompt": "Tell me a very long story.", "options": LONG}
+    with http.stream("POST", "/api/generate", json=body) as response:
+        lines = response.iter_lines()
+        shown = [next(lines) for _ in range(3)]
+    wait_for_slots(cluster, 0)
+    assert worker_metric(cluster, "corral_worker_generated_tokens_total{") >= before + len(shown)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +134,7 @@ def put_blob(http: httpx.Client, content: bytes) -> str:
 
 def test_a_prompt_beyond_the_context_is_refused_with_the_numbers(http: httpx.Client) -> None:
     body = {"model": MODEL, "prompt": "word " * 600, "options": {"num_ctx": 256}, "stream": False}
-    response = http.post("/api/generate", json=body)
+    response = http.post("/api/generate", json={**body, "truncate": False, "shift": False})
     assert response.status_code == 400
     assert "256" in response.json()["error"]
 

@@ -1,7 +1,6 @@
 """The official Ollama and OpenAI clients against the whole cluster and a real model."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import ollama
@@ -21,19 +20,6 @@ PROMPTS = [
     "Name three rivers in Africa.",
     "How do I bake bread?",
 ]
-
-
-@pytest.fixture
-def client(cluster: Cluster) -> Iterator[ollama.Client]:
-    made = ollama.Client(host=cluster.url)
-    yield made
-    made.close()  # type: ignore[no-untyped-call]
-
-
-@pytest.fixture
-async def sdk(cluster: Cluster) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{cluster.url}/v1", api_key="unused") as made:
-        yield made
 
 
 def test_the_bundled_model_is_listed_and_described(client: ollama.Client) -> None:

@@ -1,21 +1,13 @@
 """OpenAI's text completions and several answers to one request, against the whole cluster and a real model."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import openai
-import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
-from harness.cluster import MODEL, Cluster
+from harness.cluster import MODEL
 
 ASKED: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Tell me about the sea."}]
-
-
-@pytest.fixture
-async def sdk(cluster: Cluster) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{cluster.url}/v1", api_key="unused") as made:
-        yield made
 
 
 async def test_choices_given_together_are_those_given_one_by_one_with_the_seeds_in_a_row(
@@ -56,3 +48,19 @@ async def test_a_completion_streams_what_it_gives_at_once(sdk: openai.AsyncOpenA
         model=MODEL, prompt="Why is the sky blue?", max_tokens=12, temperature=0, stream=True
     )
     assert "".join([chunk.choices[0].text async for chunk in stream]) == whole.choices[0].text
+
+
+async def test_the_log_probabilities_of_a_completion_belong_to_its_text(sdk: openai.AsyncOpenAI) -> None:
+    reply = await sdk.completions.create(
+        model=MODEL, prompt="Why is the sky blue?", max_tokens=8, temperature=0, logprobs=2
+    )
+    (choice,) = reply.choices
+    told = choice.logprobs
+    assert told is not None
+    assert told.tokens is not None
+    assert told.top_logprobs is not None
+    assert "".join(told.tokens) == choice.text
+    assert told.text_offset == [len("".join(told.tokens[:index])) for index in range(8)]
+    for token, logprob, top in zip(told.tokens, told.token_logprobs or (), told.top_logprobs, strict=True):
+        assert max(top, key=lambda one: top[one]) == token
+        assert top[token] == logprob

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import AsyncIterator, Iterator
 from typing import Any, Literal
 
 import jsonschema
@@ -11,7 +10,7 @@ import openai
 import pydantic
 import pytest
 
-from harness.cluster import MODEL, Cluster
+from harness.cluster import MODEL
 
 QUESTION: Any = [{"role": "user", "content": "Describe a cat as JSON."}]
 GREEDY = {"temperature": 0, "num_predict": 200}
@@ -23,19 +22,6 @@ class Cat(pydantic.BaseModel):
     name: str = pydantic.Field(max_length=20)
     age: int = pydantic.Field(ge=0, le=30)
     colour: Literal["black", "white", "grey"]
-
-
-@pytest.fixture
-def client(cluster: Cluster) -> Iterator[ollama.Client]:
-    made = ollama.Client(host=cluster.url)
-    yield made
-    made.close()  # type: ignore[no-untyped-call]
-
-
-@pytest.fixture
-async def sdk(cluster: Cluster) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{cluster.url}/v1", api_key="unused", max_retries=0) as made:
-        yield made
 
 
 @pytest.mark.parametrize("temperature", [0, 1.5])

@@ -5,6 +5,7 @@ An engine that mixes up slots, rows or positions meets an assertion here, or get
 
 import random
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 
@@ -13,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from services.worker.engine.backend import NO_BIAS, Constraint, ConstraintFailed, DecodeFailed, Run
+from services.worker.engine.media import Media, Part, words_of
+from shared.errors import ParameterInvalid
 from shared.generation import TokenLogprob
 from shared.options import Options
 
@@ -20,14 +23,22 @@ BOS = 256
 BOS_TEXT = "<bos>"
 EOS = 257
 FIRST_PIECE = 258
+MEDIA_MARKER = "<__media__>"
+MEDIA_TOKENS = 6
+"""How many tokens every image is."""
+BROKEN_IMAGE = b"broken"
 LETTERS = tuple(b"abcdefgh ")
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """One place in KV memory. `decoded` cells were drawn in their slot and then computed one by one."""
+    """One place in KV memory. `decoded` cells were drawn in their slot and then computed one by one.
+
+    `moved` ones were computed behind others that have left: no other sequence may ever meet them.
+    """
 
     token: int
     decoded: bool
+    moved: bool = False
 
 
 Scores = Callable[[tuple[Cell, ...]], dict[int, float]]
@@ -120,7 +131,10 @@ class FakeSampler:
     def sample(self, row: int) -> int:
         assert not self._closed, "sampled after close"
         slot, cells = self._backend.row(row)
-        assert [cell.token for cell in cells] == self._tokens, f"row {row} belongs to another sequence"
+        shifts = self._backend.shifts[slot]
+        words = words_of(cell.token for cell in cells)
+        assert words == shifted(self._tokens, shifts), f"row {row} belongs to another sequence"
+        assert shifts or not any(cell.moved for cell in cells), f"slot {slot} holds what another sequence left behind"
         scores = biased(self._backend.scores(cells), self._logit_bias)
         if self._constraint is not None:
             scores = {int(token): scores.get(int(token), 0.0) for token in self._constraint.allowed()}
@@ -155,6 +169,14 @@ class OneText:
             self._bytes_left -= 1
 
 
+def shifted(tokens: Sequence[int], shifts: Sequence[tuple[int, int]]) -> list[int]:
+    """What is left of all that a slot ever held."""
+    left = list(tokens)
+    for kept, leaving in shifts:
+        del left[kept : kept + leaving]
+    return left
+
+
 def biased(scores: dict[int, float], logit_bias: Mapping[int, float]) -> dict[int, float]:
     return {token: scores.get(token, 0.0) + logit_bias.get(token, 0.0) for token in scores.keys() | logit_bias.keys()}
 
@@ -185,6 +207,7 @@ class FakeBackend:
         scores: Scores | None = None,
         pieces: Sequence[bytes] = (),
         can_roll_back: bool = True,
+        can_shift: bool = True,
     ) -> None:
         self.vocabulary = FakeVocabulary(pieces)
         self.slots_count = slots_count
@@ -194,8 +217,15 @@ class FakeBackend:
         self.batches: list[tuple[Run, ...]] = []
         self.open_samplers_count = 0
         self.compiling: dict[str, Future[Constraint]] = {}
+        self.holds_reading = False
+        self.reading: list[Future[Sequence[Part]]] = []
+        self.media_computed: list[Media] = []
+        self.media_failures: list[Exception] = []
+        self._media_ends: list[dict[int, int]] = [{} for _ in range(slots_count)]
         self._batch_tokens_max = batch_tokens_max
         self._can_roll_back = can_roll_back
+        self.can_shift = can_shift and can_roll_back
+        self.shifts: dict[int, list[tuple[int, int]]] = defaultdict(list)
         self._memory: list[list[Cell]] = [[] for _ in range(slots_count)]
         self._rows: dict[int, tuple[int, tuple[Cell, ...]]] = {}
         self._drawn: dict[int, tuple[int, int]] = {}
@@ -219,6 +249,40 @@ class FakeBackend:
             self._append(run)
             if run.wants_logits:
                 self._rows[row] = (run.slot, tuple(self._memory[run.slot]))
+
+    def read_images(
+        self, text: str, images: Sequence[bytes], *, add_special: bool, owner: str
+    ) -> "Future[Sequence[Part]]":
+        """Every image but a broken one is MEDIA_TOKENS tokens; with `holds_reading` a test ends the reading."""
+        future: Future[Sequence[Part]] = Future()
+        if BROKEN_IMAGE in images:
+            future.set_exception(ParameterInvalid("an image cannot be read"))
+        elif self.holds_reading:
+            self.reading.append(future)
+        else:
+            future.set_result(self.seen(text, images, add_special=add_special, owner=owner))
+        return future
+
+    def seen(
+        self, text: str, images: Sequence[bytes], *, add_special: bool = True, owner: str = "ann"
+    ) -> Sequence[Part]:
+        """What reading a prompt gives."""
+        texts = text.split(MEDIA_MARKER)
+        parts: list[Part] = [self.vocabulary.tokenize(texts[0], add_special=add_special)]
+        for image, follows in zip(images, texts[1:], strict=True):
+            parts += [Media(f"{owner} {image!r}", MEDIA_TOKENS), self.vocabulary.tokenize(follows, add_special=False)]
+        return parts
+
+    def decode_media(self, slot: int, position: int, media: Media) -> None:
+        held_count = len(self._memory[slot])
+        assert position == held_count, f"slot {slot} holds {held_count} tokens, not {position}"
+        assert held_count + len(media.tokens) <= self.context_tokens, "the slot is full"
+        if self.media_failures:
+            raise self.media_failures.pop(0)
+        self._memory[slot] += [Cell(token, decoded=False) for token in media.tokens]
+        self._media_ends[slot][position] = position + len(media.tokens)
+        self.media_computed.append(media)
+        self._rows = {}
 
     def _check(self, runs: Sequence[Run]) -> None:
         slots = [run.slot for run in runs]
@@ -268,6 +332,8 @@ class FakeBackend:
     def copy(self, source: int, target: int) -> None:
         assert source != target
         self._memory[target] = list(self._memory[source])
+        self._media_ends[target] = dict(self._media_ends[source])
+        self.shifts[target] = []
         self._drawn.pop(target, None)
 
     def truncate(self, slot: int, tokens_count: int) -> bool:
@@ -275,8 +341,27 @@ class FakeBackend:
         assert tokens_count <= held_count, f"slot {slot} holds only {held_count} tokens, not {tokens_count}"
         if not self._can_roll_back and 0 < tokens_count < held_count:
             return False
+        ends = self._media_ends[slot]
+        assert not any(begin < tokens_count < end for begin, end in ends.items()), "an image was cut"
+        self._media_ends[slot] = {begin: end for begin, end in ends.items() if begin < tokens_count}
         del self._memory[slot][tokens_count:]
+        self.shifts[slot] = []
         self._drawn.pop(slot, None)
+        return True
+
+    def shift(self, slot: int, kept: int, leaving: int) -> bool:
+        memory = self._memory[slot]
+        assert leaving > 0
+        assert kept >= 0
+        assert kept + leaving <= len(memory), f"slot {slot} holds only {len(memory)} tokens"
+        if not self.can_shift or self._media_ends[slot]:
+            return False
+        moved = [msgspec.structs.replace(cell, moved=True) for cell in memory[kept + leaving :]]
+        memory[kept:] = moved
+        self.shifts[slot].append((kept, leaving))
+        if slot in self._drawn:
+            position, token = self._drawn[slot]
+            self._drawn[slot] = (position - leaving, token)
         return True
 
     def grow(self, context_tokens: int) -> None:
@@ -284,23 +369,5 @@ class FakeBackend:
         assert self.open_samplers_count == 0, "a sequence lost its memory"
         self.context_tokens = context_tokens
         self._memory = [[] for _ in range(self.slots_count)]
+        self._media_ends = [{} for _ in range(self.slots_count)]
         self._drawn = {}
-
-
-def reply_alone(backend: FakeBackend, prompt: Sequence[int], options: Options, *, tokens_max: int) -> list[int]:
-    """The tokens `backend`'s model gives for `prompt` when nobody else is there, its end token included.
-
-    Written without the engine, so that the two can be compared.
-    """
-    draw = random.Random(options.seed if options.seed >= 0 else None)
-    cells = [Cell(token, decoded=False) for token in prompt]
-    reply: list[int] = []
-    room = tokens_max - len(prompt)
-    limit = min(options.num_predict, room) if options.num_predict > 0 else room
-    while len(reply) < limit:
-        token = chosen(backend.scores(tuple(cells)), options, [cell.token for cell in cells], draw)
-        reply.append(token)
-        if token == EOS:
-            break
-        cells.append(Cell(token, decoded=True))
-    return reply

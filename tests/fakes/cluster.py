@@ -54,6 +54,7 @@ class Cluster:
         self.refusal = ""
         self.unknown: set[str] = set()
         self.pulls_are_refused = False
+        self.capabilities = ["completion"]
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=16 << 20)
@@ -88,6 +89,12 @@ class Cluster:
                 return web.json_response({"models": [RUNNING]})
             case "POST", "/api/generate" if body.get("stream") is False:
                 return web.json_response({"response": "", "done": True})
+            case "POST", "/api/generate" if body.get("think"):
+                return ndjson(
+                    {"response": "", "thinking": "Let me", "done": False},
+                    {"response": "", "thinking": " see.", "done": False},
+                    {"response": "Hello", "done": True, "eval_count": 2},
+                )
             case "POST", "/api/generate":
                 return ndjson({"response": "Hel", "done": False}, {"response": "lo", "done": True, "eval_count": 2})
             case "POST", "/api/chat":
@@ -97,10 +104,11 @@ class Cluster:
             case "POST", "/api/create":
                 return ndjson({"status": "parsing GGUF"}, {"status": "success"})
             case "POST", "/api/show":
-                return web.json_response(SHOWN)
+                return web.json_response({**SHOWN, "capabilities": self.capabilities})
             case "POST", "/api/pull" if body["model"] == "broken":
                 return ndjson({"status": "pulling manifest"}, {"error": "pull model manifest: file does not exist"})
             case "POST", "/api/pull":
+                self.unknown.discard(body.get("model") or "")
                 return ndjson(*PULL)
             case "POST", "/api/push":
                 return ndjson({"status": "retrieving manifest"}, *moved("pushing"), {"status": "success"})

@@ -11,6 +11,7 @@ from services.worker.engine.prefix_cache import _Node
 from services.worker.engine.scheduler import PrefillPace
 from services.worker.engine.sequence import (
     NewSequence,
+    PromptCut,
     SequenceEvent,
     SequenceFailed,
     SequenceFinished,
@@ -27,6 +28,7 @@ class Outcome:
     def __init__(self) -> None:
         self.text = ""
         self.token_ids: list[int] = []
+        self.left_out_tokens = 0  # of the prompt
         self.finished: SequenceFinished | None = None
         self.failed: SequenceFailed | None = None
 
@@ -38,6 +40,9 @@ class Outcome:
         """Note an event; nothing may follow the last one."""
         assert not self.ended, f"{event} after the end"
         match event:
+            case PromptCut(_, left_out_tokens):
+                assert not self.token_ids, "the prompt was cut after its answer began"
+                self.left_out_tokens = left_out_tokens
             case TokensOut(_, text, token_ids):
                 self.text += text
                 self.token_ids += token_ids
@@ -73,6 +78,8 @@ def new_sequence(
     options: Options | None = None,
     context: Sequence[int] = (),
     shared_prefix: str = "",
+    shifts: bool = False,
+    cuts_prompt: bool = False,
 ) -> NewSequence:
     return NewSequence(
         sequence_id=sequence_id,
@@ -81,6 +88,8 @@ def new_sequence(
         options=options or Options(temperature=0, num_predict=20),
         context=tuple(context),
         shared_prefix=shared_prefix,
+        shifts=shifts,
+        cuts_prompt=cuts_prompt,
     )
 
 

@@ -20,6 +20,7 @@ CONTEXT: Final = 256
 VOCABULARY: Final = 288
 ADAPTER_RANK: Final = 4
 _KV: Final = EMBEDDING // HEADS * KV_HEADS
+_ROPE_SECTIONS: Final = [8, 12, 12, 0]
 _BYTES_FIRST: Final = 3  # after <unk>, <s> and </s>
 
 _LAYER_SHAPES: Final[dict[str, tuple[int, ...]]] = {
@@ -53,9 +54,11 @@ def llama_tensors(seed: int = 0) -> Tensors:
     }
 
 
-def write_llama(path: Path, *, seed: int = 0, half: bool = True, chat_template: str = "") -> Path:
-    """A model whose matrices are F16, or F32 when not `half`."""
-    writer = gguf.GGUFWriter(path, "llama")
+def write_llama(
+    path: Path, *, seed: int = 0, half: bool = True, chat_template: str = "", architecture: str = "llama"
+) -> Path:
+    """A model whose matrices are F16, or F32 when not `half`. `qwen2vl` has M-RoPE: positions in three directions."""
+    writer = gguf.GGUFWriter(path, architecture)
     writer.add_name("Tiny Llama")
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(EMBEDDING)
@@ -65,6 +68,8 @@ def write_llama(path: Path, *, seed: int = 0, half: bool = True, chat_template: 
     writer.add_head_count_kv(KV_HEADS)
     writer.add_rope_dimension_count(EMBEDDING // HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
+    if architecture == "qwen2vl":
+        writer.add_rope_dimension_sections(_ROPE_SECTIONS)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16 if half else gguf.LlamaFileType.ALL_F32)
     _add_vocabulary(writer)
     if chat_template:

@@ -9,6 +9,7 @@ A play gets a `Stage` for each job and speaks through it; a cancelled job's play
 import asyncio
 import contextlib
 import struct
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
@@ -35,6 +36,7 @@ from shared.generation import (
     LoadOnly,
     Piece,
     Started,
+    Truncated,
     Usage,
 )
 from shared.generation_queue import GenerationQueue
@@ -85,7 +87,12 @@ class Stage:
         )
 
     async def finish(
-        self, reason: DoneReason = DoneReason.STOP, *, dropped_messages_count: int = 0, stop_string: str = ""
+        self,
+        reason: DoneReason = DoneReason.STOP,
+        *,
+        dropped_messages_count: int = 0,
+        stop_string: str = "",
+        shifted_tokens_count: int = 0,
     ) -> None:
         request = self.request
         usage = Usage(
@@ -107,6 +114,34 @@ class Stage:
                 context=tuple(range(self._tokens_count)) if request.want_context else (),
                 dropped_messages_count=dropped_messages_count,
                 stop_string=stop_string,
+                shifted_tokens_count=shifted_tokens_count,
+            )
+        )
+
+    async def count(self, prompt_tokens: int, *, context_tokens: int) -> None:
+        """Answer a request that only wants its tokens counted."""
+        request = self.request
+        assert request.count_only
+        await self._worker.queue.finish(request, cost=1)
+        await self._send(
+            Finished(
+                request_id=request.request_id,
+                attempt=request.attempt,
+                reason=DoneReason.STOP,
+                usage=Usage(prompt_tokens=prompt_tokens),
+                context_tokens=context_tokens,
+            )
+        )
+
+    async def truncate(self, *, dropped_messages_count: int = 0, dropped_tokens_count: int = 0) -> None:
+        """Say that the prompt was too long, before its answer."""
+        request = self.request
+        await self._send(
+            Truncated(
+                request_id=request.request_id,
+                attempt=request.attempt,
+                dropped_messages_count=dropped_messages_count,
+                dropped_tokens_count=dropped_tokens_count,
             )
         )
 
@@ -148,7 +183,10 @@ def say(*texts: str, reason: DoneReason = DoneReason.STOP) -> Play:
 
 
 class ScriptedWorker:
-    """Announces itself, loads and unloads on command, and takes jobs while it holds the model."""
+    """Announces itself, loads and unloads on command, and takes jobs while it holds the model.
+
+    With `load_expected_s` it is loading the model all the time.
+    """
 
     def __init__(
         self,
@@ -162,6 +200,7 @@ class ScriptedWorker:
         resident: bool = True,
         takes_jobs: bool = True,
         expires_unix_ms: int | None = None,
+        load_expected_s: float | None = None,
     ) -> None:
         self.redis = redis
         self.queue = GenerationQueue(redis)
@@ -190,6 +229,14 @@ class ScriptedWorker:
             slots_in_use=0,
             expires_unix_ms=expires_unix_ms,
         )
+        if load_expected_s is not None:
+            self._takes_jobs = False
+            self._model = msgspec.structs.replace(
+                self._model,
+                state="loading",
+                loading_since_unix_ms=time.time_ns() // 1_000_000,
+                load_expected_s=load_expected_s,
+            )
 
     @property
     def is_resident(self) -> bool:

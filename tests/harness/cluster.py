@@ -5,9 +5,11 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import psutil
 
 MODEL = "smollm2:135m"
@@ -15,6 +17,7 @@ SLOTS_COUNT = 8
 CONTEXT_TOKENS = 1024
 READY_LINE = "Ctrl-C stops the cluster"
 STOP_S = 45
+SLOTS_WAIT_S = 10
 
 
 @dataclass
@@ -29,6 +32,11 @@ class Cluster:
         """All processes below the supervisor, or those that run `module`."""
         below = psutil.Process(self.supervisor.pid).children(recursive=True)
         return [process for process in below if not module or module in process.cmdline()]
+
+    @property
+    def redis_url(self) -> str:
+        (gateway,) = self.processes("services.gateway")
+        return gateway.environ()["CORRAL_GATEWAY_REDIS_URL"]
 
     def stop(self) -> int:
         """Ask the supervisor to stop and give its exit status."""
@@ -73,3 +81,25 @@ def start_cluster(home: Path, **variables: str) -> Cluster:
         if READY_LINE in line:
             return Cluster(supervisor, f"http://127.0.0.1:{port}", home)
     raise AssertionError("the cluster did not start:\n" + "".join(said))
+
+
+def slots_in_use(cluster: Cluster) -> int:
+    return worker_metric(cluster, "corral_worker_slots_in_use ")
+
+
+def worker_metric(cluster: Cluster, beginning: str) -> int:
+    """The samples whose lines begin so, summed over all workers."""
+    total = 0
+    for worker in cluster.processes("services.worker"):
+        for connection in worker.net_connections(kind="tcp"):
+            if connection.status == psutil.CONN_LISTEN:
+                text = httpx.get(f"http://127.0.0.1:{connection.laddr.port}/metrics").text
+                total += sum(int(float(line.split()[1])) for line in text.splitlines() if line.startswith(beginning))
+    return total
+
+
+def wait_for_slots(cluster: Cluster, wanted: int) -> None:
+    deadline_s = time.monotonic() + SLOTS_WAIT_S
+    while slots_in_use(cluster) != wanted:
+        assert time.monotonic() < deadline_s, f"{slots_in_use(cluster)} slots in use, not {wanted}"
+        time.sleep(0.05)

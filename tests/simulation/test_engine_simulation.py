@@ -8,10 +8,11 @@ from collections import Counter
 
 import pytest
 
-from fakes.backend import FakeBackend, hashing_model, reply_alone
+from fakes.backend import FakeBackend, hashing_model
 from fakes.engine_runs import Outcome, check_invariants, new_engine, new_sequence
+from fakes.reply_alone import kept_alone, reply_alone
 from services.worker.engine.backend import DecodeFailed, KvCacheFull
-from services.worker.engine.sequence import NewSequence
+from services.worker.engine.sequence import NewSequence, PromptCut
 from shared.options import Options
 
 SEEDS = range(25)
@@ -33,6 +34,7 @@ class Simulation:
             scores=hashing_model(ending_one_in=self.random.choice([0, 20])),
             pieces=(b"assistant", b"you", b"ab", b"abc"),
             can_roll_back=self.random.random() < 0.8,
+            can_shift=self.random.random() < 0.8,
         )
         self.engine = new_engine(
             self.backend,
@@ -60,7 +62,7 @@ class Simulation:
     def arrive(self) -> None:
         number = len(self.submitted)
         beginning = self.random.choice(BEGINNINGS)
-        prompt = beginning + "".join(self.random.choices("abc ", k=self.random.randint(0, 40)))
+        prompt = beginning + "".join(self.random.choices("abc ", k=self.random.randint(0, 60)))
         own_context = self.random.random() < 0.1
         self.submitted[number] = new_sequence(
             number,
@@ -68,10 +70,13 @@ class Simulation:
             tenant=self.random.choice(["ann", "bob"]),
             context=[self.random.randint(0, 255) for _ in range(5)] if own_context else (),
             shared_prefix=beginning,
+            shifts=self.random.random() < 0.4,
+            cuts_prompt=self.random.random() < 0.3,
             options=Options(
                 temperature=self.random.choice([0.0, 1.0]),
                 seed=number,
-                num_predict=self.random.choice([-1, 1, 10, 40]),
+                num_predict=self.random.choice([-1, 1, 10, 40, 200]),
+                num_keep=self.random.choice([-1, 0, 4, 20, 1000]),
                 num_ctx=self.random.choice([0, 0, 0, 50, 130, 1000]),
                 stop=self.random.choice([(), ("ab",), ("hg", " a b")]),
                 reproducible=self.random.random() < 0.3,
@@ -91,7 +96,7 @@ class Simulation:
         self.steps_count += 1
         was_failing = bool(self.backend.failures)
         for event in self.engine.step():
-            refused = self.engine_refused(event.sequence_id)
+            refused = isinstance(event, PromptCut) or self.engine_refused(event.sequence_id)
             assert refused or event.sequence_id not in self.cancelled, f"{event} after its cancel"
             self.outcomes[event.sequence_id].take(event)
         self.failures_count += was_failing and not self.backend.failures
@@ -102,11 +107,16 @@ class Simulation:
         return number in self.cancelled and self.outcomes[number].text == "" and self.too_long(number)
 
     def too_long(self, number: int) -> bool:
-        return len(self.prompt(number)) >= self.tokens_max(number)
+        return not self.submitted[number].cuts_prompt and len(self.prompt(number)) >= self.tokens_max(number)
 
     def prompt(self, number: int) -> list[int]:
-        new = self.submitted[number]
-        return [*new.context, *self.backend.vocabulary.tokenize(new.prompt, add_special=not new.context)]
+        """The prompt as it is computed: cut where it may and must be."""
+        new, tokens_max = self.submitted[number], self.tokens_max(number)
+        whole = [*new.context, *self.backend.vocabulary.tokenize(new.prompt, add_special=not new.context)]
+        if not new.cuts_prompt or len(whole) < tokens_max:
+            return whole
+        kept = kept_alone(whole, new.options, tokens_max=tokens_max)
+        return whole[:kept] + whole[-((tokens_max - kept) // 2) :]
 
     def tokens_max(self, number: int) -> int:
         return min(self.submitted[number].options.num_ctx or CONTEXT_TOKENS, CONTEXT_TOKENS_MAX)
@@ -122,7 +132,13 @@ class Simulation:
             return
         assert outcome.finished is not None, f"sequence {number} never ended"
         new = self.submitted[number]
-        alone = reply_alone(self.backend, self.prompt(number), new.options, tokens_max=self.tokens_max(number))
+        alone = reply_alone(
+            self.backend,
+            self.prompt(number),
+            new.options,
+            tokens_max=self.tokens_max(number),
+            shifts=new.shifts and self.backend.can_shift,
+        )
         assert outcome.token_ids == alone[: len(outcome.token_ids)], f"sequence {number} got another reply"
         text = b"".join(self.backend.vocabulary.piece(token) for token in alone).decode()
         stops = [text.find(stop) for stop in new.options.stop if stop in text]
@@ -155,6 +171,8 @@ def test_the_simulated_days_contain_everything_that_can_happen() -> None:
         seen["cancel"] += len(simulation.cancelled)
         for outcome in simulation.outcomes.values():
             seen["end"] += outcome.ended
+            seen["cut"] += outcome.left_out_tokens > 0
+            seen["shift"] += outcome.finished is not None and outcome.finished.shifted_tokens > 0
             seen["reuse"] += outcome.finished is not None and outcome.finished.usage.cached_tokens > 0
             seen["refusal"] += outcome.failed is not None and outcome.failed.error.code == "context_length_exceeded"
     assert min(seen.values()) > 0, seen

@@ -3,9 +3,11 @@
 import contextlib
 import sys
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TextIO
 
 from corral.client import Client, Json
+from corral.commands.attachments import attached
+from corral.commands.telling import Teller
 from corral.errors import ApiError
 
 PROMPT: Final = ">>> "
@@ -21,7 +23,7 @@ HELP: Final = """Available commands:
 NS_PER_S: Final = 1_000_000_000
 
 
-def hold(client: Client, common: Json, *, verbose: bool) -> None:
+def hold(client: Client, common: Json, *, takes_files: bool, verbose: bool, thoughts: TextIO | None) -> None:
     """Talk until the user leaves. The model is loaded first, so that a wrong name shows at once."""
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401, PLC0415  (editing and recall for input(), where Python has it)
@@ -33,7 +35,9 @@ def hold(client: Client, common: Json, *, verbose: bool) -> None:
         if message.startswith("/"):
             command(message, history)
         elif message:
-            exchange(client, common, history, message, verbose=verbose)
+            text, files = attached(message) if takes_files else (message, [])
+            said: Json = {"role": "user", "content": text, **({"images": files} if files else {})}
+            exchange(client, common, history, said, verbose=verbose, thoughts=thoughts)
 
 
 def messages() -> Iterator[str]:
@@ -70,17 +74,16 @@ def command(text: str, history: list[Json]) -> None:
             print(f"Unknown command '{unknown}'. Type /? for help")
 
 
-def exchange(client: Client, common: Json, history: list[Json], message: str, *, verbose: bool) -> None:
+def exchange(
+    client: Client, common: Json, history: list[Json], said: Json, *, verbose: bool, thoughts: TextIO | None
+) -> None:
     """One message and its reply; a refused message is not kept, a reply that was stopped is kept as far as it came."""
-    asked = [*history, {"role": "user", "content": message}]
-    text, final = "", Json()
+    asked = [*history, said]
+    teller, final = Teller(sys.stdout, thoughts), Json()
     events = client.stream("/api/chat", {**common, "messages": asked})
     try:
         for final in events:
-            piece = final.get("message", {}).get("content", "")
-            text += piece
-            sys.stdout.write(piece)
-            sys.stdout.flush()
+            teller.tell(final.get("message", {}), "content")
     except KeyboardInterrupt:
         final = {}
     except ApiError as refusal:
@@ -88,8 +91,10 @@ def exchange(client: Client, common: Json, history: list[Json], message: str, *,
         return
     finally:
         events.close()
+        teller.end_thought()
     print("\n")
-    history[:] = [*asked, {"role": "assistant", "content": text}]
+    thought = {"thinking": teller.thinking} if teller.thinking else {}
+    history[:] = [*asked, {"role": "assistant", "content": teller.text, **thought}]
     if verbose and final:
         print(statistics(final), file=sys.stderr)
 

@@ -20,11 +20,13 @@ def add_parsers(commands: Subparsers) -> None:
     creating = actions.add_parser("create", help="create a key; it is shown once")
     creating.add_argument("name", help="whom or what it is for")
     creating.add_argument("--role", choices=ROLES, default="user")
+    _add_summarize(creating)
     creating.set_defaults(run=create_key)
     adding = actions.add_parser("add-ssh", help="let an Ollama installation in by the key it has")
     adding.add_argument("name", help="whom or what it is for")
     adding.add_argument("file", type=Path, help="its public key, such as ~/.ollama/id_ed25519.pub")
     adding.add_argument("--role", choices=ROLES, default="user")
+    _add_summarize(adding)
     adding.set_defaults(run=add_ssh_key)
     actions.add_parser("list", aliases=["ls"], help="list the keys").set_defaults(run=list_keys)
     revoking = actions.add_parser("revoke", help="make a key useless at once")
@@ -32,16 +34,29 @@ def add_parsers(commands: Subparsers) -> None:
     revoking.set_defaults(run=revoke_key)
 
 
+def _add_summarize(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--summarize",
+        action="store_true",
+        help="when a chat nears the end of its context, replace its older turns by a summary the model writes",
+    )
+
+
 def create_key(arguments: argparse.Namespace, client: Client) -> None:
     """The key alone goes to stdout, so that a script can keep it."""
-    reply = client.call("POST", "/api/keys", {"name": arguments.name, "role": arguments.role})
+    reply = client.call("POST", "/api/keys", _wanted(arguments))
     print(reply["key"])
 
 
 def add_ssh_key(arguments: argparse.Namespace, client: Client) -> None:
-    body = {"name": arguments.name, "role": arguments.role, "ssh_public_key": public_key(arguments.file)}
+    body = {**_wanted(arguments), "ssh_public_key": public_key(arguments.file)}
     reply = client.call("POST", "/api/keys", body)
     print(f"added '{reply['name']}' with the key {reply['fingerprint']}")
+
+
+def _wanted(arguments: argparse.Namespace) -> dict[str, object]:
+    wanted: dict[str, object] = {"name": arguments.name, "role": arguments.role}
+    return {**wanted, "summarize": True} if arguments.summarize else wanted
 
 
 def public_key(path: Path) -> str:

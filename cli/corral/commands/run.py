@@ -4,15 +4,19 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Final
 
 import httpx
 
 from corral.client import Client, Json
 from corral.commands import conversation
+from corral.commands.attachments import attached
 from corral.commands.parsers import Subparsers
+from corral.commands.telling import Teller
 from corral.commands.transfers import follow
 from corral.errors import ApiError, CliError
+
+THINK_LEVELS: Final = ("low", "medium", "high", "max")
 
 
 def add_parsers(commands: Subparsers) -> None:
@@ -20,6 +24,14 @@ def add_parsers(commands: Subparsers) -> None:
     running.add_argument("model")
     running.add_argument("prompt", nargs="*", help="appended to what is piped in, if anything is")
     running.add_argument("--format", help="'json' or a JSON schema that the reply must follow")
+    running.add_argument(
+        "--think",
+        nargs="?",
+        const="true",
+        choices=("true", "false", *THINK_LEVELS),
+        help="whether, or how hard, the model thinks first; those that can do so anyway",
+    )
+    running.add_argument("--hidethinking", action="store_true", help="show the answer only")
     running.add_argument("--keepalive", help="how long the model stays in memory afterwards, such as 10m")
     running.add_argument("--verbose", action="store_true", help="token counts and speeds after the reply")
     running.add_argument("--insecure", action="store_true", help="a registry it is pulled from speaks plain HTTP")
@@ -30,20 +42,28 @@ def run_model(arguments: argparse.Namespace, client: Client) -> None:
     piped = "" if sys.stdin.isatty() else sys.stdin.buffer.read().decode(errors="replace")
     prompt = joined_prompt(piped, arguments.prompt)
     common = request_fields(arguments)
-    require_model(client, arguments.model, insecure=arguments.insecure)
+    takes_files = not {"vision", "audio"}.isdisjoint(capabilities(client, arguments.model, insecure=arguments.insecure))
+    # What a program reads from standard output is the answer alone.
+    thoughts = None if arguments.hidethinking else sys.stdout if sys.stdout.isatty() else sys.stderr
     if sys.stdin.isatty() and sys.stdout.isatty() and not prompt:
-        conversation.hold(client, common, verbose=arguments.verbose)
+        conversation.hold(client, common, takes_files=takes_files, verbose=arguments.verbose, thoughts=thoughts)
     else:
-        ask_once(client, {**common, "prompt": prompt}, verbose=arguments.verbose, out=sys.stdout)
+        body = {**common, **prompt_fields(prompt, takes_files=takes_files)}
+        ask_once(client, body, verbose=arguments.verbose, teller=Teller(sys.stdout, thoughts))
 
 
-def require_model(client: Client, model: str, *, insecure: bool) -> None:
-    """Pull the model when the cluster does not have it.
+def prompt_fields(prompt: str, *, takes_files: bool) -> Json:
+    text, files = attached(prompt) if takes_files else (prompt, [])
+    return {"prompt": text, **({"images": files} if files else {})}
+
+
+def capabilities(client: Client, model: str, *, insecure: bool) -> Sequence[str]:
+    """What the model can do; it is pulled when the cluster does not have it.
 
     Raises: ApiError; for those who may not pull, the one that says that there is no such model.
     """
     try:
-        client.call("POST", "/api/show", {"model": model})
+        shown = client.call("POST", "/api/show", {"model": model})
     except ApiError as absent:
         if absent.status != httpx.codes.NOT_FOUND:
             raise
@@ -53,6 +73,8 @@ def require_model(client: Client, model: str, *, insecure: bool) -> None:
             if refusal.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
                 raise absent from refusal
             raise
+        shown = client.call("POST", "/api/show", {"model": model})
+    return list(shown.get("capabilities") or [])
 
 
 def joined_prompt(piped: str, words: Sequence[str]) -> str:
@@ -66,6 +88,8 @@ def request_fields(arguments: argparse.Namespace) -> Json:
         fields["format"] = format_field(arguments.format)
     if arguments.keepalive:
         fields["keep_alive"] = arguments.keepalive
+    if arguments.think:
+        fields["think"] = arguments.think if arguments.think in THINK_LEVELS else arguments.think == "true"
     return fields
 
 
@@ -78,12 +102,11 @@ def format_field(text: str) -> object:
         raise CliError("--format must be 'json' or a JSON schema") from cause
 
 
-def ask_once(client: Client, body: Json, *, verbose: bool, out: TextIO) -> None:
+def ask_once(client: Client, body: Json, *, verbose: bool, teller: Teller) -> None:
     final: Json = {}
-    for event in client.stream("/api/generate", body):
-        out.write(event.get("response", ""))
-        out.flush()
-        final = event
-    out.write("\n\n")
+    for final in client.stream("/api/generate", body):
+        teller.tell(final, "response")
+    teller.end_thought()
+    sys.stdout.write("\n\n")
     if verbose:
         print(conversation.statistics(final), file=sys.stderr)

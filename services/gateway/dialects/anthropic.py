@@ -1,8 +1,14 @@
-"""Anthropic's requests: JSON bytes of `/v1/messages` and its `count_tokens` to a typed call. Replies are in
+"""Anthropic's requests: JSON bytes of `/v1/messages` and its `count_tokens` to a typed call. What messages hold is read
+in `anthropic_blocks.py`, tools in `anthropic_tools.py`, thinking in `anthropic_thinking.py`; replies are in
 `anthropic_reply.py`.
 
-What is accepted and does nothing: `metadata` (a note about the caller's own users), `service_tier` (there is one tier)
-and `cache_control` (equal beginnings are computed once whether marked or not).
+What is accepted and does nothing: `metadata` and `user_profile_id` (notes about the caller's own users),
+`service_tier` (there is one tier), `cache_control` (equal beginnings are computed once whether marked or not) and a
+`context_management` that keeps everything, which is all that happens here.
+
+A conversation that ends with an assistant's message asks for that message to be continued (prefill). Whether a model
+can do so depends on its template, which is not known here, and one that cannot would begin a message of its own: so
+it is refused, as Anthropic's later models do.
 Source: Anthropic's Messages API reference; Ollama `anthropic/anthropic.go` for texts and the order of checks.
 """
 
@@ -12,37 +18,43 @@ from typing import Final
 import msgspec
 
 from services.gateway.capabilities import Asked
+from services.gateway.conversation import Conversation
+from services.gateway.dialects.anthropic_blocks import read_messages, read_system
+from services.gateway.dialects.anthropic_thinking import thinking_wish
+from services.gateway.dialects.anthropic_tools import tool_use
+from services.gateway.dialects.schemas import json_schema_text
 from shared.errors import ParameterInvalid
-from shared.generation import Message
+from shared.generation import Message, Sampling
 from shared.go_json import GoFields, decode_object
 
-_ROLES: Final = ("user", "assistant", "system")
-_TOOL_BLOCKS: Final = ("tool_use", "tool_result", "server_tool_use", "web_search_tool_result", "mcp_tool_use")
-_THINKING_BLOCKS: Final = ("thinking", "redacted_thinking")
-_THINKING_TYPES: Final = ("enabled", "disabled", "adaptive")
-_UNSERVED_BLOCKS: Final = ("document", "search_result", "container_upload")
-_UNSERVED_FIELDS: Final = ("container", "context_management", "mcp_servers", "output_config", "output_format")
+_UNSERVED_FIELDS: Final = ("container", "diagnostics", "inference_geo", "mcp_servers")
+_KEEP_ALL: Final = ("all", {"type": "all"})
 
 
 class AnthropicCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversation, its system message in front."""
+    """A conversation, its system message in front. Where not `shows_thinking`, thoughts are not told."""
 
     model: str
-    messages: tuple[Message, ...]
+    conversation: Conversation
     stream: bool
     stop_sequences: tuple[str, ...]
     options: dict[str, object]
+    sampling: Sampling
+    shows_thinking: bool
     asked: Asked
 
 
 def parse_messages(body: bytes) -> AnthropicCall:
     """Raises: ParameterInvalid."""
     fields = _fields(body)
-    if not fields.text("model"):
-        raise ParameterInvalid("model is required")
     max_tokens = fields.integer("max_tokens")
     if max_tokens is None or max_tokens < 1:
         raise ParameterInvalid("max_tokens is required and must be positive")
+    call = _call(fields)
+    if call.conversation.messages[-1].role == "assistant":
+        raise ParameterInvalid(
+            "this server does not continue an assistant's message (prefill): the conversation must end with a user's"
+        )
     stops = tuple(fields.texts("stop_sequences") or ())
     options: dict[str, object] = {
         "num_predict": max_tokens,
@@ -51,13 +63,11 @@ def parse_messages(body: bytes) -> AnthropicCall:
         "top_k": fields.integer("top_k"),
         "stop": stops or None,
     }
-    return AnthropicCall(
-        model=fields.text("model"),
-        messages=_conversation(fields),
+    return msgspec.structs.replace(
+        call,
         stream=fields.flag("stream") or False,
         stop_sequences=stops,
         options={name: value for name, value in options.items() if value is not None},
-        asked=_asked(fields),
     )
 
 
@@ -66,100 +76,74 @@ def parse_count(body: bytes) -> AnthropicCall:
 
     Raises: ParameterInvalid.
     """
-    fields = _fields(body)
-    if not fields.text("model"):
-        raise ParameterInvalid("model is required")
-    return AnthropicCall(
-        model=fields.text("model"),
-        messages=_conversation(fields),
-        stream=False,
-        stop_sequences=(),
-        options={},
-        asked=_asked(fields),
-    )
+    return _call(_fields(body))
 
 
 def _fields(body: bytes) -> GoFields:
-    return GoFields("MessagesRequest", decode_object(body, go_type="anthropic.MessagesRequest"))
+    fields = GoFields("MessagesRequest", decode_object(body, go_type="anthropic.MessagesRequest"))
+    if not fields.text("model"):
+        raise ParameterInvalid("model is required")
+    return fields
 
 
-def _conversation(fields: GoFields) -> tuple[Message, ...]:
-    raw = fields.objects("messages", "anthropic.MessageParam")
-    if not raw:
-        raise ParameterInvalid("messages is required")
-    system = _text(fields.anything("system"), "system")
-    said = tuple(_message(GoFields("MessageParam", one), f"messages.{index}") for index, one in enumerate(raw))
-    return (Message("system", system), *said) if system else said
-
-
-def _message(fields: GoFields, place: str) -> Message:
-    role = fields.text("role")
-    if role not in _ROLES:
-        raise ParameterInvalid(f"{place}.role must be user or assistant")
-    return Message(role, _text(fields.anything("content"), f"{place}.content"))
-
-
-def _text(content: object, place: str) -> str:
-    """A string, or the texts of a list of blocks one after the other. Blocks of known other kinds have none; they
-    are refused where the model is known.
-
-    Raises: ParameterInvalid.
-    """
-    match content:
-        case None if place == "system":
-            return ""
-        case str():
-            return content
-        case list():
-            return "".join(_text_of_block(block, f"{place}.{index}") for index, block in enumerate(content))
-    raise ParameterInvalid(f"{place} must be a string or a list of content blocks")
-
-
-def _text_of_block(block: object, place: str) -> str:
-    match block:
-        case {"type": "text", "text": str() as text}:
-            return text
-        case {"type": str() as kind} if kind in (*_TOOL_BLOCKS, *_THINKING_BLOCKS, *_UNSERVED_BLOCKS, "image"):
-            return ""
-        case {"type": str() as kind} if kind != "text":
-            raise ParameterInvalid(f"{place}.type is unknown: {kind}")
-    raise ParameterInvalid(f"{place} must be a content block with a type, a text block with its text")
-
-
-def _asked(fields: GoFields) -> Asked:
-    kinds = set(_block_kinds(fields))
-    tools = fields.items("tools", "[]anthropic.Tool") or []
-    if fields.anything("tool_choice") is not None and not tools:
-        raise ParameterInvalid("tool_choice needs tools to choose from")
-    unserved = [name for name in _UNSERVED_FIELDS if fields.anything(name)]
-    return Asked(
-        tools=bool(tools) or not kinds.isdisjoint(_TOOL_BLOCKS),
-        thinking=_thinks(fields) or not kinds.isdisjoint(_THINKING_BLOCKS),
-        images="image" in kinds,
-        unserved=(*unserved, *(f"{kind} blocks" for kind in _UNSERVED_BLOCKS if kind in kinds)),
+def _call(fields: GoFields) -> AnthropicCall:
+    """What a message and a count of its tokens have in common."""
+    messages = _messages(fields)
+    used = tool_use(fields)
+    output = GoFields("OutputConfig", fields.mapping("output_config", "anthropic.OutputConfig") or {})
+    wish = thinking_wish(fields, output)
+    has_tools = bool(used.tools) or any(message.tool_calls or message.role == "tool" for message in messages)
+    return AnthropicCall(
+        model=fields.text("model"),
+        conversation=Conversation(
+            messages=messages,
+            tools=used.tools,
+            forced_tools=used.forced_tools,
+            one_tool_call=used.one_tool_call,
+            think=wish.think,
+        ),
+        stream=False,
+        stop_sequences=(),
+        options={},
+        sampling=Sampling(json_schema=_json_schema(fields, output)),
+        shows_thinking=wish.is_shown,
+        asked=Asked(tools=has_tools, images=any(message.images for message in messages), unserved=_unserved(fields)),
     )
 
 
-def _block_kinds(fields: GoFields) -> list[object]:
-    contents = [one.get("content") for one in fields.objects("messages", "anthropic.MessageParam") or []]
-    return [
-        block.get("type")
-        for content in (*contents, fields.anything("system"))
-        if isinstance(content, list)
-        for block in content
-        if isinstance(block, Mapping)
-    ]
+def _messages(fields: GoFields) -> tuple[Message, ...]:
+    raw = fields.objects("messages", "anthropic.MessageParam")
+    if not raw:
+        raise ParameterInvalid("messages is required")
+    system, said = read_system(fields.anything("system")), read_messages(raw)
+    return (Message("system", system), *said) if system else said
 
 
-def _thinks(fields: GoFields) -> bool:
-    """Whether thinking must happen; `adaptive` leaves it to the model, which may well not think.
+def _json_schema(fields: GoFields, output: GoFields) -> str | None:
+    """What the answer's text must be; `output_format` is the older name of `output_config.format`."""
+    given = output.mapping("format", "anthropic.OutputFormat") or fields.mapping("output_format", "anthropic.Format")
+    if given is None:
+        return None
+    asked = GoFields("OutputFormat", given)
+    if asked.text("type") != "json_schema":
+        raise ParameterInvalid("output_config.format.type must be json_schema")
+    schema = asked.mapping("schema")
+    if schema is None:
+        raise ParameterInvalid("output_config.format.schema is required")
+    return json_schema_text(schema)
 
-    Raises: ParameterInvalid for a type that does not exist.
-    """
-    thinking = fields.mapping("thinking", "anthropic.ThinkingConfig")
-    if thinking is None:
-        return False
-    kind = GoFields("ThinkingConfig", thinking).text("type")
-    if kind not in _THINKING_TYPES:
-        raise ParameterInvalid(f"thinking.type must be one of {', '.join(_THINKING_TYPES)}")
-    return kind == "enabled"
+
+def _unserved(fields: GoFields) -> tuple[str, ...]:
+    """Fields that ask for what this server cannot do."""
+    management = fields.mapping("context_management", "anthropic.ContextManagement") or {}
+    edits = GoFields("ContextManagement", management).objects("edits", "anthropic.Edit") or []
+    asks = {
+        **{name: bool(fields.anything(name)) for name in _UNSERVED_FIELDS},
+        "context_management": not all(_keeps_all(edit) for edit in edits),
+        "speed": fields.text("speed") not in ("", "standard"),
+    }
+    return tuple(name for name, is_asked in asks.items() if is_asked)
+
+
+def _keeps_all(edit: Mapping[str, object]) -> bool:
+    return str(edit.get("type")).startswith("clear_thinking_") and edit.get("keep") in _KEEP_ALL

@@ -1,24 +1,25 @@
 """Anthropic's replies: messages whole and streamed, token counts, and the error envelope. Pure.
 
+Tokens are counted as Anthropic counts them: `input_tokens` are those that had to be computed, and the rest of the
+prompt is `cache_read_input_tokens`; programs add the two. (Ollama gives all of the prompt as `input_tokens`.)
 Source: Anthropic's Messages API reference (streaming, errors).
 """
 
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
 from services.gateway import wire
+from services.gateway.dialects.anthropic_content import PING, ContentStream, content_blocks
 from services.gateway.reply import Answer, Outcome
-from shared.errors import ErrorInfo, Kind
+from services.gateway.wire import encode
+from shared.errors import ContextLengthExceeded, ErrorInfo, Kind
 from shared.generation import DoneReason, Piece
-
-_encode = msgspec.json.Encoder().encode
 
 REQUEST_ID_HEADER: Final = "request-id"
 _TYPE_OF_KIND: Final = {
     Kind.INVALID: "invalid_request_error",
     Kind.CONFLICT: "invalid_request_error",
+    Kind.UNSUPPORTED_MEDIA: "invalid_request_error",
     Kind.UNAUTHENTICATED: "authentication_error",
     Kind.FORBIDDEN: "permission_error",
     Kind.NOT_FOUND: "not_found_error",
@@ -27,16 +28,7 @@ _TYPE_OF_KIND: Final = {
     Kind.UNAVAILABLE: "overloaded_error",
     Kind.DEADLINE: "timeout_error",
 }
-_PING: Final = wire.named_sse_event(b"ping", b'{"type":"ping"}')
 _MESSAGE_STOP: Final = wire.named_sse_event(b"message_stop", b'{"type":"message_stop"}')
-_BLOCK_STOP: Final = wire.named_sse_event(b"content_block_stop", b'{"type":"content_block_stop","index":0}')
-_BLOCK_START: Final = wire.named_sse_event(
-    b"content_block_start",
-    b'{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}',
-)
-_DELTA_HEAD: Final = (
-    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":'
-)
 
 
 class AnthropicReply:
@@ -50,47 +42,54 @@ class AnthropicReply:
     whole_content_type = "application/json"
 
     def __init__(
-        self, model: str, *, request_id: str, stop_sequences: Sequence[str], prompt_tokens_estimate: int
+        self,
+        model: str,
+        *,
+        request_id: str,
+        stop_sequences: Sequence[str],
+        prompt_tokens_estimate: int,
+        shows_thinking: bool = True,
     ) -> None:
         self._model = model
         self._request_id = request_id
         self._stop_sequences = stop_sequences
         self._prompt_tokens_estimate = prompt_tokens_estimate
+        self._shows_thinking = shows_thinking
         self._has_begun = False
-        self._has_text = False
+        self._content = ContentStream(request_id=request_id, shows_thinking=shows_thinking)
 
     def delta(self, piece: Piece, index: int = 0) -> bytes:
         assert index == 0, "this dialect has one answer a reply"
-        told = _DELTA_HEAD + _encode(piece.text) + b"}}\n\n"
-        if self._has_text:
-            return told
-        self._has_text = True
-        return self._beginning() + _BLOCK_START + told
+        told = self._content.events(piece)
+        return told if self._has_begun else self._beginning() + told
 
     def heartbeat(self) -> bytes:
-        return self._beginning() + _PING
+        return self._beginning() + PING
 
     def end(self, outcome: Outcome, index: int = 0) -> bytes:
         assert index == 0, "this dialect has one answer a reply"
         change = {
             "type": "message_delta",
-            "delta": self._stop(outcome),
+            "delta": self._stop(outcome, self._content.calls_count),
             "usage": _usage(outcome),
-            **_dropped(outcome),
+            **outcome.losses(),
         }
-        block_stop = _BLOCK_STOP if self._has_text else b""
-        return b"".join(
-            (self._beginning(), block_stop, wire.named_sse_event(b"message_delta", _encode(change)), _MESSAGE_STOP)
-        )
+        told = wire.named_sse_event(b"message_delta", encode(change))
+        return b"".join((self._beginning(), self._content.end(), told, _MESSAGE_STOP))
 
     def stream_error(self, error: ErrorInfo) -> bytes:
-        return wire.named_sse_event(b"error", _encode(error_envelope(error, self._request_id)))
+        return wire.named_sse_event(b"error", encode(error_envelope(error, self._request_id)))
 
     def whole(self, answers: Sequence[Answer]) -> bytes:
         (answer,) = answers
-        outcome = answer.outcome
-        content = [{"type": "text", "text": answer.piece.text}] if answer.piece.text else []
-        return _encode({**self._message(content), **self._stop(outcome), "usage": _usage(outcome), **_dropped(outcome)})
+        outcome, piece = answer.outcome, answer.piece
+        message = {
+            **self._message(content_blocks(piece, request_id=self._request_id, shows_thinking=self._shows_thinking)),
+            **self._stop(outcome, len(piece.tool_calls)),
+            "usage": _usage(outcome),
+            **outcome.losses(),
+        }
+        return encode(message)
 
     def _beginning(self) -> bytes:
         """The first event, once."""
@@ -101,11 +100,11 @@ class AnthropicReply:
             **self._message([]),
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": {"input_tokens": self._prompt_tokens_estimate, "output_tokens": 0},
+            "usage": _token_counts(prompt=self._prompt_tokens_estimate, cached=0, generated=0),
         }
-        return wire.named_sse_event(b"message_start", _encode({"type": "message_start", "message": message}))
+        return wire.named_sse_event(b"message_start", encode({"type": "message_start", "message": message}))
 
-    def _message(self, content: list[dict[str, str]]) -> dict[str, object]:
+    def _message(self, content: list[dict[str, object]]) -> dict[str, object]:
         return {
             "id": f"msg_{self._request_id}",
             "type": "message",
@@ -114,7 +113,9 @@ class AnthropicReply:
             "content": content,
         }
 
-    def _stop(self, outcome: Outcome) -> dict[str, str | None]:
+    def _stop(self, outcome: Outcome, calls_count: int) -> dict[str, str | None]:
+        if calls_count:
+            return {"stop_reason": "tool_use", "stop_sequence": None}
         if outcome.stop_string and outcome.stop_string in self._stop_sequences:
             return {"stop_reason": "stop_sequence", "stop_sequence": outcome.stop_string}
         is_cut = outcome.reason is DoneReason.LENGTH
@@ -129,16 +130,27 @@ def request_id_of(request_id: str) -> str:
 def error_envelope(error: ErrorInfo, request_id: str) -> dict[str, object]:
     return {
         "type": "error",
-        "error": {"type": _TYPE_OF_KIND.get(error.kind, "api_error"), "message": error.message},
+        "error": {"type": _TYPE_OF_KIND.get(error.kind, "api_error"), "message": _message_of(error)},
         "request_id": request_id_of(request_id),
     }
 
 
 def _usage(outcome: Outcome) -> dict[str, int]:
-    return {"input_tokens": outcome.usage.prompt_tokens, "output_tokens": outcome.usage.generated_tokens}
+    usage = outcome.usage
+    return _token_counts(prompt=usage.prompt_tokens, cached=usage.cached_tokens, generated=usage.generated_tokens)
 
 
-def _dropped(outcome: Outcome) -> dict[str, object]:
-    """Truncation is never silent: how many messages were left out, when any were."""
-    count = outcome.dropped_messages_count
-    return {"dropped_messages_count": count} if count else {}
+def _token_counts(*, prompt: int, cached: int, generated: int) -> dict[str, int]:
+    return {
+        "input_tokens": prompt - cached,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": cached,
+        "output_tokens": generated,
+    }
+
+
+def _message_of(error: ErrorInfo) -> str:
+    """Programs know a conversation that is too long by Anthropic's words for it, and make it shorter."""
+    if error.code == ContextLengthExceeded.code:
+        return f"prompt is too long: {error.detail['prompt_tokens']} tokens > {error.detail['context_tokens']} maximum"
+    return error.message

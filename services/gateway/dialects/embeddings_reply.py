@@ -11,8 +11,7 @@ import msgspec
 
 from services.gateway import vectors
 from services.gateway.dialects.embeddings import EmbedCall
-
-_encode = msgspec.json.Encoder().encode
+from services.gateway.wire import encode
 
 
 class Embedding(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,15 +32,15 @@ def embed_parts(call: EmbedCall, embedding: Embedding) -> Iterator[bytes]:
 
     Raises: ParameterInvalid when a vector holds what is no number.
     """
-    yield b'{"model":' + _encode(call.model) + b',"embeddings":['
-    yield from _listed(_encode(vectors.unit(vectors.numbers(one), call.dimensions)) for one in embedding.packed)
+    yield b'{"model":' + encode(call.model) + b',"embeddings":['
+    yield from _listed(encode(vectors.unit(vectors.numbers(one), call.dimensions)) for one in embedding.packed)
     facts = {
         "total_duration": embedding.total_ns,
         "load_duration": embedding.load_ns,
         "prompt_eval_count": embedding.prompt_tokens,
         "truncated_inputs_count": embedding.truncated_count,
     }
-    said = _encode({name: value for name, value in facts.items() if value})
+    said = encode({name: value for name, value in facts.items() if value})
     yield b"]" + (b"," + said[1:] if len(said) > 2 else b"}")
 
 
@@ -51,7 +50,7 @@ def embeddings_parts(_call: EmbedCall, embedding: Embedding) -> Iterator[bytes]:
     Raises: ParameterInvalid when it holds what is no number.
     """
     vector = vectors.numbers(embedding.packed[0]) if embedding.packed else ()
-    yield _encode({"embedding": vector})
+    yield encode({"embedding": vector})
 
 
 def openai_parts(call: EmbedCall, embedding: Embedding) -> Iterator[bytes]:
@@ -61,11 +60,11 @@ def openai_parts(call: EmbedCall, embedding: Embedding) -> Iterator[bytes]:
     """
     yield b'{"object":"list","data":['
     yield from _listed(
-        _encode({"object": "embedding", "embedding": _openai_vector(call, one), "index": index})
+        encode({"object": "embedding", "embedding": _openai_vector(call, one), "index": index})
         for index, one in enumerate(embedding.packed)
     )
     usage = {"prompt_tokens": embedding.prompt_tokens, "total_tokens": embedding.prompt_tokens}
-    yield b"]," + _encode({"model": call.model, "usage": usage})[1:]
+    yield b"]," + encode({"model": call.model, "usage": usage})[1:]
 
 
 def _openai_vector(call: EmbedCall, packed: bytes) -> Sequence[float] | str:

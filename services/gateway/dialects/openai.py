@@ -1,35 +1,60 @@
 """OpenAI's chat requests: JSON bytes of `/v1/chat/completions` to a typed call. Replies are in `openai_reply.py`.
 
-Where OpenAI's API and Ollama's edition of it differ, Ollama's texts and defaults hold; `max_completion_tokens`, which
-Ollama ignores, is honoured.
-Source: Ollama `openai/openai.go`, `middleware/openai.go`.
+Where OpenAI's API and Ollama's edition of it differ, Ollama's texts and defaults hold; what Ollama ignores and OpenAI
+promises is honoured. What is accepted and does nothing:
+- `user`, `metadata`, `safety_identifier`: notes about the caller's own users, for OpenAI's records.
+- `store`: OpenAI keeps replies for its dashboard; here nothing is kept and nothing is promised to be found later.
+- `service_tier`: there is one tier.
+- `prompt_cache_key`, `prompt_cache_retention`: equal beginnings are computed once, whatever they are called.
+- `prediction`: a hint for OpenAI's speed; the answer is the same without it.
+- `verbosity`: a hint that OpenAI's own models are trained to follow.
+- `strict`: an answer in a format, and calls that must be made, are bound to their schema whether or not that is said;
+  calls that a model makes of its own accord cannot be bound before it has begun one.
+Source: OpenAI's API reference; Ollama `openai/openai.go`, `middleware/openai.go`.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from services.gateway.capabilities import Asked
+from services.gateway.conversation import Conversation
+from services.gateway.dialects.ollama import keep_alive_s
+from services.gateway.dialects.openai_effort import think_of_effort
+from services.gateway.dialects.openai_messages import read_messages
+from services.gateway.dialects.openai_options import (
+    SAMPLING_DEFAULTS,
+    choices_count,
+    includes_usage,
+    logit_bias,
+    read_options,
+    stop_texts,
+)
+from services.gateway.dialects.openai_tools import ToolUse, tool_definition, tool_definitions, tool_use
 from services.gateway.dialects.schemas import json_schema_text
 from shared.errors import ParameterInvalid
-from shared.generation import ANY_JSON_OBJECT, Message, Sampling
+from shared.generation import ANY_JSON_OBJECT, Sampling, Think
 from shared.go_json import GoFields, decode_object
 
 TOP_LOGPROBS_MAX: Final = 20
-BIAS_MAX: Final = 100
-_EFFORTS: Final = ("minimal", "low", "medium", "high", "xhigh", "ultra", "max", "none")
-_GO_TYPES: Final = {bool: "bool", int: "float64", float: "float64", dict: "map[string]interface {}"}
+_THINKING_SWITCHES: Final = ("enable_thinking", "thinking")
+"""What templates of different families call the same thing."""
 
 
 class OpenAiCall(msgspec.Struct, frozen=True, kw_only=True):
+    """`calls_functions` says that calls are told in the older way, as `function_call`. `keep_alive_s` None keeps what
+    the model has.
+    """
+
     model: str
-    messages: tuple[Message, ...]
+    conversation: Conversation
+    calls_functions: bool
     stream: bool
     include_usage: bool
     choices_count: int
     options: dict[str, object]
     sampling: Sampling
+    keep_alive_s: float | None
     asked: Asked
 
 
@@ -41,113 +66,73 @@ def parse_chat(body: bytes) -> OpenAiCall:
     raw_messages = fields.objects("messages", "openai.Message") or []
     if not raw_messages:
         raise ParameterInvalid("[] is too short - 'messages'")
-    messages = [GoFields("Message", message) for message in raw_messages]
-    stream_options = GoFields("StreamOptions", fields.mapping("stream_options", "openai.StreamOptions") or {})
+    history = read_messages(raw_messages)
+    calls_functions = bool(fields.items("functions")) or fields.anything("function_call") is not None
+    used = _functions(fields) if calls_functions else _tools(fields)
+    think = _think(fields)
     return OpenAiCall(
         model=fields.text("model"),
-        messages=tuple(plain for message in messages for plain in _plain_messages(message)),
+        conversation=Conversation(
+            messages=history.messages,
+            tools=used.tools,
+            forced_tools=used.forced_tools,
+            one_tool_call=used.one_tool_call,
+            think=think,
+        ),
+        calls_functions=calls_functions,
         stream=fields.flag("stream") or False,
-        include_usage=stream_options.flag("include_usage") or False,
+        include_usage=includes_usage(fields),
         choices_count=choices_count(fields),
         options=_options(fields),
-        sampling=_sampling(fields),
+        sampling=Sampling(
+            json_schema=_json_schema(fields), logit_bias=logit_bias(fields), top_logprobs=_top_logprobs(fields)
+        ),
+        keep_alive_s=keep_alive_s(fields.anything("keep_alive")),
         asked=Asked(
-            tools=bool(fields.items("tools", "[]api.Tool")) or any(_is_of_tools(message) for message in messages),
-            thinking=_thinks(fields),
-            images=any(_has_part(message, "image_url") for message in messages),
-            unserved=_unserved(fields, messages),
+            tools=bool(used.tools) or history.has_tools,
+            thinking=bool(think),
+            images=history.has_images,
+            audio=history.has_sound,
+            unserved=_unserved(fields),
         ),
     )
 
 
-def _plain_messages(message: GoFields) -> list[Message]:
-    """The texts of one message; each part of a list is a message of its own, as Ollama has it."""
-    role = message.text("role")
-    match message.anything("content"):
-        case str() as content:
-            return [Message(role, content)]
-        case list() as parts:
-            return [Message(role, text) for part in parts if (text := _text_of(part)) is not None]
-        case None:
-            if message.items("tool_calls", "[]openai.ToolCall"):
-                return [Message(role, "")]
-            raise ParameterInvalid("invalid message content type: <nil>")
-        case other:
-            raise ParameterInvalid(f"invalid message content type: {_GO_TYPES[type(other)]}")
+def _tools(fields: GoFields) -> ToolUse:
+    tools = tool_definitions(fields.objects("tools", "api.Tool") or [])
+    one_tool_call = fields.flag("parallel_tool_calls") is False
+    return tool_use(tools, fields.anything("tool_choice"), one_tool_call=one_tool_call)
 
 
-def _text_of(part: object) -> str | None:
-    """The text of a text part; None for pictures and sound, which are refused where the model is known."""
-    match part:
-        case {"type": "text", "text": str() as text}:
-            return text
-        case {"type": "image_url" | "input_audio"}:
-            return None
-    raise ParameterInvalid("invalid message format")
+def _functions(fields: GoFields) -> ToolUse:
+    """The older form of tools, of which a model may call one a turn."""
+    if fields.items("tools"):
+        raise ParameterInvalid("functions is the older form of tools: a request has one of them")
+    functions = tuple(tool_definition(one) for one in fields.objects("functions", "api.ToolFunction") or [])
+    choice = fields.anything("function_call")
+    if isinstance(choice, dict):
+        choice = {"type": "function", "function": choice}
+    return tool_use(functions, choice, one_tool_call=True)
 
 
-def _has_part(message: GoFields, kind: str) -> bool:
-    match message.anything("content"):
-        case list() as parts:
-            return any(isinstance(part, Mapping) and part.get("type") == kind for part in parts)
-    return False
-
-
-def _is_of_tools(message: GoFields) -> bool:
-    return bool(message.items("tool_calls", "[]openai.ToolCall")) or message.text("role") == "tool"
-
-
-def choices_count(fields: GoFields) -> int:
-    """How many answers a prompt is to have."""
-    count = fields.integer("n")
-    return 1 if count is None else count
+def _think(fields: GoFields) -> Think:
+    """`reasoning.effort` wins over `reasoning_effort`, and both over a switch that is meant for the template."""
+    reasoning = GoFields("Reasoning", fields.mapping("reasoning", "openai.Reasoning") or {})
+    think = think_of_effort(reasoning.text("effort") or fields.text("reasoning_effort"))
+    if think is not None:
+        return think
+    switches = GoFields("ChatTemplateKwargs", fields.mapping("chat_template_kwargs") or {})
+    said = [on for name in _THINKING_SWITCHES if (on := switches.flag(name)) is not None]
+    return said[0] if said else None
 
 
 def _options(fields: GoFields) -> dict[str, object]:
-    """Absent `temperature` and `top_p` are 1, whatever the model says: that is what OpenAI's clients expect."""
     completion_tokens = fields.integer("max_completion_tokens")
-    values: dict[str, object] = {
-        "num_predict": fields.integer("max_tokens") if completion_tokens is None else completion_tokens,
-        "temperature": _or_one(fields.real("temperature")),
-        "top_p": _or_one(fields.real("top_p")),
-        "seed": fields.integer("seed"),
-        "frequency_penalty": fields.real("frequency_penalty"),
-        "presence_penalty": fields.real("presence_penalty"),
-        "stop": stop_texts(fields.anything("stop")),
-    }
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _or_one(value: float | None) -> float:
-    return 1.0 if value is None else value
-
-
-def stop_texts(value: object) -> list[str] | None:
-    """Raises: ParameterInvalid."""
-    match value:
-        case None:
-            return None
-        case str():
-            return [value]
-        case list() if all(isinstance(item, str) for item in value):
-            return value
-    raise ParameterInvalid("stop must be a string or a list of strings")
-
-
-def _thinks(fields: GoFields) -> bool:
-    """Raises: ParameterInvalid for an effort that does not exist."""
-    reasoning = GoFields("Reasoning", fields.mapping("reasoning", "openai.Reasoning") or {})
-    effort = reasoning.text("effort") or fields.text("reasoning_effort")
-    if effort and effort not in _EFFORTS:
-        *most, last = [f'"{name}"' for name in _EFFORTS]
-        raise ParameterInvalid(f'invalid reasoning value: "{effort}" (must be {", ".join(most)}, or {last})')
-    return bool(effort) and effort != "none"
-
-
-def _sampling(fields: GoFields) -> Sampling:
-    """Raises: ParameterInvalid."""
-    return Sampling(
-        json_schema=_json_schema(fields), logit_bias=_logit_bias(fields), top_logprobs=_top_logprobs(fields)
+    return read_options(
+        fields,
+        defaults=SAMPLING_DEFAULTS,
+        num_predict=fields.integer("max_tokens") if completion_tokens is None else completion_tokens,
+        stop=stop_texts(fields.anything("stop")),
     )
 
 
@@ -163,20 +148,8 @@ def _top_logprobs(fields: GoFields) -> int | None:
     return None
 
 
-def _logit_bias(fields: GoFields) -> dict[int, float]:
-    """Token ids, which are the keys, to what is added to their logits."""
-    bias: dict[int, float] = {}
-    for key, value in (fields.mapping("logit_bias") or {}).items():
-        if not key.isdecimal() or not key.isascii():
-            raise ParameterInvalid(f'invalid logit_bias: "{key}" is not a token id')
-        if isinstance(value, bool) or not isinstance(value, int | float) or not -BIAS_MAX <= value <= BIAS_MAX:
-            raise ParameterInvalid(f"invalid logit_bias: values must be numbers from {-BIAS_MAX} to {BIAS_MAX}")
-        bias[int(key)] = float(value)
-    return bias
-
-
 def _json_schema(fields: GoFields) -> str | None:
-    """What `response_format` demands of the output; it is kept to whether or not `strict` is said.
+    """What `response_format` demands of the output.
 
     Raises: ParameterInvalid for a format that does not exist or has no schema.
     """
@@ -197,10 +170,12 @@ def _json_schema(fields: GoFields) -> str | None:
     )
 
 
-def _unserved(fields: GoFields, messages: list[GoFields]) -> tuple[str, ...]:
-    """Fields that ask for what this server cannot do yet."""
+def _unserved(fields: GoFields) -> tuple[str, ...]:
+    """What is asked for and cannot be had here: spoken answers, the web, other variables for a template."""
+    switches = fields.mapping("chat_template_kwargs") or {}
     asks = {
-        "functions": bool(fields.items("functions")),
-        "input_audio": any(_has_part(message, "input_audio") for message in messages),
+        "audio": bool(fields.mapping("audio")) or "audio" in (fields.texts("modalities") or []),
+        "web_search_options": fields.anything("web_search_options") is not None,
+        **{f"chat_template_kwargs.{name}": name not in _THINKING_SWITCHES for name in switches},
     }
     return tuple(name for name, is_asked in asks.items() if is_asked)

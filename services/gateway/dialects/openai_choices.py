@@ -11,8 +11,9 @@ from typing import Final
 import msgspec
 
 from services.gateway import wire
-from services.gateway.reply import Answer, Outcome
-from shared.errors import ErrorInfo, Kind
+from services.gateway.reply import Answer, Outcome, losses_of
+from services.gateway.wire import encode
+from shared.errors import ContextLengthExceeded, ErrorInfo, Kind
 from shared.generation import Piece
 
 FINGERPRINT: Final = "fp_ollama"
@@ -21,7 +22,6 @@ _TYPE_OF_KIND: Final = {
     Kind.INVALID: "invalid_request_error",
     Kind.NOT_FOUND: "not_found_error",
 }
-encode = msgspec.json.Encoder().encode
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +85,7 @@ class ChoicesReply(ABC):
                 **self._object(self._whole_object),
                 "choices": [self._choice(answer, index) for index, answer in enumerate(answers)],
                 "usage": self._usage(enumerate(outcomes)),
-                **dropped(outcomes),
+                **losses_of(outcomes),
             }
         )
 
@@ -101,27 +101,33 @@ class ChoicesReply(ABC):
             "system_fingerprint": FINGERPRINT,
         }
 
-    def _usage(self, outcomes: Iterable[tuple[int, Outcome]]) -> dict[str, int]:
+    def _usage(self, outcomes: Iterable[tuple[int, Outcome]]) -> dict[str, object]:
         """Tokens of the whole reply; a prompt counts once, however many choices it has."""
-        prompt_tokens = generated_tokens = 0
+        prompt_tokens = cached_tokens = generated_tokens = 0
         for index, outcome in outcomes:
             generated_tokens += outcome.usage.generated_tokens
             if index % self._completion.choices_per_prompt == 0:
                 prompt_tokens += outcome.usage.prompt_tokens
+                cached_tokens += outcome.usage.cached_tokens
         return {
             "prompt_tokens": prompt_tokens,
             "completion_tokens": generated_tokens,
             "total_tokens": prompt_tokens + generated_tokens,
+            "prompt_tokens_details": {"cached_tokens": cached_tokens},
         }
 
 
-def dropped(outcomes: Iterable[Outcome]) -> dict[str, object]:
-    """Truncation is never silent: how many messages were left out, when any were."""
-    count = max((outcome.dropped_messages_count for outcome in outcomes), default=0)
-    return {"dropped_messages_count": count} if count else {}
-
-
 def error_envelope(error: ErrorInfo) -> dict[str, object]:
-    """The error as OpenAI's clients read it, with the types Ollama gives."""
+    """The error as OpenAI's clients read it, with the types Ollama gives.
+
+    They know a conversation that is too long by its code and by OpenAI's words for it, and make it shorter.
+    """
     kind = _TYPE_OF_KIND.get(error.kind, "api_error")
-    return {"error": {"message": error.message, "type": kind, "param": None, "code": None}}
+    message, code = error.message, None
+    if error.code == ContextLengthExceeded.code:
+        code = error.code
+        message = (
+            f"This model's maximum context length is {error.detail['context_tokens']} tokens. "
+            f"However, the request has {error.detail['prompt_tokens']} tokens. Please reduce its length."
+        )
+    return {"error": {"message": message, "type": kind, "param": None, "code": code}}

@@ -1,32 +1,51 @@
 """OpenAI's text completions: JSON bytes of `/v1/completions` to a typed call. Replies: `openai_completions_reply.py`.
 
 A prompt that is text goes through the model's template, as Ollama has it; a prompt of tokens goes to the model as it
-is. Lists of prompts, `n` and `echo`, which Ollama does not know, are honoured.
+is. Lists of prompts, `n`, `echo`, `logprobs` and `logit_bias`, which Ollama does not know, are honoured. `user` is
+accepted and does nothing: it is a note for OpenAI's records.
 Source: OpenAI's API reference; Ollama `openai/openai.go`, `middleware/openai.go`.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from services.gateway.capabilities import Asked
-from services.gateway.dialects.openai import choices_count, stop_texts
+from services.gateway.dialects.ollama import keep_alive_s
+from services.gateway.dialects.openai_options import (
+    SAMPLING_DEFAULTS,
+    choices_count,
+    includes_usage,
+    logit_bias,
+    read_options,
+    stop_texts,
+)
 from shared.errors import ParameterInvalid
+from shared.generation import Sampling
 from shared.go_json import GoFields, decode_object, go_kind
+
+LOGPROBS_MAX: Final = 5
+_DEFAULTS: Final = {**SAMPLING_DEFAULTS, "frequency_penalty": 0.0, "presence_penalty": 0.0}
 
 PromptText = str | tuple[int, ...]
 
 
 class CompletionCall(msgspec.Struct, frozen=True, kw_only=True):
-    """`echoes` are put in front of each prompt's answers; empty when there is to be no echo."""
+    """`echoes` are put in front of each prompt's answers; empty when there is to be no echo. With a `suffix` the
+    answers are what stands between it and the prompts. `keep_alive_s` None keeps what the model has.
+    """
 
     model: str
     prompts: tuple[PromptText, ...]
+    suffix: str
     echoes: tuple[str, ...]
     stream: bool
     include_usage: bool
     choices_per_prompt: int
     options: dict[str, object]
+    sampling: Sampling
+    keep_alive_s: float | None
     asked: Asked
 
 
@@ -36,23 +55,31 @@ def parse_completion(body: bytes) -> CompletionCall:
         raise ParameterInvalid("EOF")
     fields = GoFields("CompletionRequest", decode_object(body, go_type="openai.CompletionRequest"))
     prompts = _prompts(fields.anything("prompt"))
-    stream_options = GoFields("StreamOptions", fields.mapping("stream_options", "openai.StreamOptions") or {})
-    unserved = {"logprobs": fields.integer("logprobs") is not None, "logit_bias": bool(fields.mapping("logit_bias"))}
     count = choices_count(fields)
     if fields.integer("best_of") not in (None, count):
         raise ParameterInvalid("best_of must equal n: answers are not ranked")
+    echoes = _texts(prompts, "echo") if fields.flag("echo") else ()
+    top_logprobs = _top_logprobs(fields)
+    if echoes and top_logprobs is not None:
+        raise ParameterInvalid("echo and logprobs exclude each other: a prompt's log-probabilities are not computed")
+    suffix = fields.text("suffix")
     return CompletionCall(
         model=fields.text("model"),
-        prompts=prompts,
-        echoes=_echoes(prompts) if fields.flag("echo") else (),
+        prompts=_texts(prompts, "suffix") if suffix else prompts,
+        suffix=suffix,
+        echoes=echoes,
         stream=fields.flag("stream") or False,
-        include_usage=stream_options.flag("include_usage") or False,
+        include_usage=includes_usage(fields),
         choices_per_prompt=count,
-        options=_options(fields),
-        asked=Asked(
-            insert=bool(fields.text("suffix")),
-            unserved=tuple(name for name, is_asked in unserved.items() if is_asked),
+        options=read_options(
+            fields,
+            defaults=_DEFAULTS,
+            num_predict=fields.integer("max_tokens"),
+            stop=_stop(fields.anything("stop")),
         ),
+        sampling=Sampling(logit_bias=logit_bias(fields), top_logprobs=top_logprobs),
+        keep_alive_s=keep_alive_s(fields.anything("keep_alive")),
+        asked=Asked(insert=bool(suffix)),
     )
 
 
@@ -82,29 +109,18 @@ def _tokens(items: Sequence[object]) -> tuple[int, ...]:
     return tokens
 
 
-def _echoes(prompts: Sequence[PromptText]) -> tuple[str, ...]:
-    echoes = tuple(prompt for prompt in prompts if isinstance(prompt, str))
-    if len(echoes) != len(prompts):
-        raise ParameterInvalid("echo needs prompts that are text")
-    return echoes
+def _texts(prompts: Sequence[PromptText], field: str) -> tuple[str, ...]:
+    texts = tuple(prompt for prompt in prompts if isinstance(prompt, str))
+    if len(texts) != len(prompts):
+        raise ParameterInvalid(f"{field} needs prompts that are text")
+    return texts
 
 
-def _options(fields: GoFields) -> dict[str, object]:
-    """Absent `temperature` and `top_p` are 1, absent penalties 0, whatever the model says."""
-    values: dict[str, object] = {
-        "num_predict": fields.integer("max_tokens"),
-        "temperature": _or(fields.real("temperature"), 1.0),
-        "top_p": _or(fields.real("top_p"), 1.0),
-        "seed": fields.integer("seed"),
-        "frequency_penalty": _or(fields.real("frequency_penalty"), 0.0),
-        "presence_penalty": _or(fields.real("presence_penalty"), 0.0),
-        "stop": _stop(fields.anything("stop")),
-    }
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value
+def _top_logprobs(fields: GoFields) -> int | None:
+    count = fields.integer("logprobs")
+    if count is not None and not 0 <= count <= LOGPROBS_MAX:
+        raise ParameterInvalid(f"logprobs must be between 0 and {LOGPROBS_MAX}")
+    return count
 
 
 def _stop(value: object) -> list[str] | None:

@@ -1,14 +1,15 @@
-"""OpenAI's text completions as bytes, whole and streamed. Pure."""
+"""OpenAI's text completions as bytes, whole and streamed. Pure.
+
+A model that cannot help thinking does so in a `reasoning` beside the text; OpenAI's has none.
+"""
 
 from collections.abc import Sequence
-from typing import Final
 
-from services.gateway.dialects.openai_choices import ChoicesReply, Completion, dropped, encode
+from services.gateway.dialects.logprobs import TextLogprobs
+from services.gateway.dialects.openai_choices import ChoicesReply, Completion
 from services.gateway.dialects.openai_reply import finish_reason
 from services.gateway.reply import Answer, Outcome
 from shared.generation import DoneReason, Piece
-
-_CHUNK_END: Final = b',"logprobs":null,"finish_reason":null}]}\n\n'
 
 
 class CompletionReply(ChoicesReply):
@@ -18,23 +19,24 @@ class CompletionReply(ChoicesReply):
         super().__init__(completion, whole_object="text_completion", chunk_object="text_completion")
         self._echo_of = [echo for echo in echoes for _ in range(completion.choices_per_prompt)]
         self._echoed: set[int] = set()
+        self._logprobs = [TextLogprobs() for _ in range(completion.choices_count)]
 
     def delta(self, piece: Piece, index: int = 0) -> bytes:
-        shown = self._echo(index) + piece.text
-        return b"".join(
-            (b"data: ", self._chunk_head, b',"choices":[{"text":', encode(shown), b',"index":%d' % index, _CHUNK_END)
-        )
+        return self._chunk({"choices": [self._part(piece, index, finish=None)]})
 
     def _finish(self, outcome: Outcome, index: int) -> bytes:
-        choice = {"text": self._echo(index), "index": index, "finish_reason": _reason(outcome), "logprobs": None}
-        return self._chunk({"choices": [choice], **dropped([outcome])})
+        return self._chunk({"choices": [self._part(Piece(), index, finish=_reason(outcome))], **outcome.losses()})
 
     def _choice(self, answer: Answer, index: int) -> dict[str, object]:
+        return self._part(answer.piece, index, finish=_reason(answer.outcome))
+
+    def _part(self, piece: Piece, index: int, *, finish: str | None) -> dict[str, object]:
         return {
-            "text": self._echo(index) + answer.piece.text,
+            "text": self._echo(index) + piece.text,
             "index": index,
-            "logprobs": None,
-            "finish_reason": _reason(answer.outcome),
+            **({"reasoning": piece.thinking} if piece.thinking else {}),
+            "logprobs": self._logprobs[index].lists(piece.logprobs) if piece.logprobs else None,
+            "finish_reason": finish,
         }
 
     def _echo(self, index: int) -> str:

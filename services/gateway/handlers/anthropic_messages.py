@@ -1,7 +1,7 @@
 """`POST /v1/messages` and `/v1/messages/count_tokens`: Anthropic's dialect."""
 
-import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 
 from services.gateway import capabilities
 from services.gateway.conversation import Conversation
@@ -13,10 +13,10 @@ from services.gateway.generation_requests import GenerationRequests
 from services.gateway.handlers.relay import Relay
 from services.gateway.handlers.serving import PRINCIPAL, SERVED, read_body
 from services.gateway.prompts import prompt_of_chat, prompt_tokens_estimate
-from shared.errors import ParameterInvalid, RemoteError
-from shared.generation import Failed, Finished, GenerationRequest
-
-COUNT_COST = 1  # nothing is computed
+from shared.capabilities import Capability
+from shared.errors import ParameterInvalid
+from shared.generation import GenerationRequest
+from shared.model_index import ModelEntry
 
 
 class AnthropicMessages:
@@ -36,6 +36,7 @@ class AnthropicMessages:
             request_id=generation.request_id,
             stop_sequences=call.stop_sequences,
             prompt_tokens_estimate=prompt_tokens_estimate(generation.prompt),
+            shows_thinking=call.shows_thinking,
         )
         return await Relay(request, [generation], reply).run(self._dispatcher, stream=call.stream)
 
@@ -44,16 +45,10 @@ class AnthropicMessages:
         call = anthropic.parse_count(await read_body(request))
         asked = await self._generation(request, call)
         # Not truncated: a conversation that lost messages would have another number.
-        generation = msgspec.structs.replace(asked, count_only=True, truncate=False)
+        generation = replace(asked, count_only=True, truncate=False)
         request[SERVED].model = generation.model
-        async with self._dispatcher.generation(generation, cost=COUNT_COST) as opened:
-            async for batch in opened.batches():
-                match batch[-1]:
-                    case Finished() as finished:
-                        return web.json_response({"input_tokens": finished.usage.prompt_tokens})
-                    case Failed() as failed:
-                        raise RemoteError(failed.error)
-        raise AssertionError("a generation ends with Finished or Failed")
+        _, finished = await self._dispatcher.whole(generation)
+        return web.json_response({"input_tokens": finished.usage.prompt_tokens})
 
     async def _generation(self, request: web.Request, call: AnthropicCall) -> GenerationRequest:
         entry = await self._requests.resolve(call.model, if_empty=ParameterInvalid("model is required"))
@@ -62,8 +57,14 @@ class AnthropicMessages:
             raise refused
         return self._requests.build(
             entry,
-            prompt_of_chat(Conversation(messages=call.messages), entry),
+            prompt_of_chat(_as_the_model_can(call.conversation, entry), entry),
             request_id=request[SERVED].request_id,
             principal=request[PRINCIPAL],
             options=call.options,
+            sampling=call.sampling,
         )
+
+
+def _as_the_model_can(conversation: Conversation, entry: ModelEntry) -> Conversation:
+    """Nothing is said about thinking to a model that cannot; `anthropic_thinking.py` tells why."""
+    return conversation if Capability.THINKING in entry.capabilities else replace(conversation, think=None)

@@ -12,7 +12,7 @@ from services.gateway.handlers.distribution import Distribution
 from services.gateway.handlers.serving import PRINCIPAL, SERVED, route_of
 from services.gateway.redis_guard import redis_guard
 
-_OPEN_ROUTES: Final = frozenset({"/", "/healthz", "/readyz", "/api/version"})
+_OPEN_ROUTES: Final = frozenset({"/", "/healthz", "/readyz", "/api/version", "/openapi.json"})
 _ADMIN_ROUTES: Final = frozenset(
     {
         (hdrs.METH_POST, "/api/create"),

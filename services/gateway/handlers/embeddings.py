@@ -13,8 +13,8 @@ from services.gateway.dialects.embeddings import EmbedCall
 from services.gateway.dialects.embeddings_reply import Embedding, embed_parts, embeddings_parts, openai_parts
 from services.gateway.dialects.ollama_reply import WHOLE
 from services.gateway.dispatch import Dispatcher
-from services.gateway.generation_requests import GenerationRequests, cost_of
-from services.gateway.handlers.relay import TRUNCATED_HEADER
+from services.gateway.generation_requests import GenerationRequests
+from services.gateway.handlers.notices import TRUNCATED_HEADER
 from services.gateway.handlers.serving import PRINCIPAL, SERVED, Served, read_body
 from services.gateway.open_generation import OpenGeneration
 from services.gateway.unloading import Unloader
@@ -85,7 +85,7 @@ class Embeddings:
             keep_alive_s=call.keep_alive_s,
             truncate=call.truncate,
         )
-        async with self._dispatcher.generation(generation, cost=cost_of(generation)) as opened:
+        async with self._dispatcher.generation(generation) as opened:
             embedding = await _collected(opened, request[SERVED])
         return embedding if call.inputs else Embedding()
 

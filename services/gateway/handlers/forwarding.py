@@ -32,16 +32,16 @@ _NOT_PASSED_ON: Final = _HOP_BY_HOP | {
     *("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-prefix"),
 }
 _NOT_PASSED_BACK: Final = _HOP_BY_HOP | {"date", "server", "x-request-id"}
-_OF_THE_CODED_BODY: Final = frozenset({"content-encoding", "content-length"})
+_OF_THE_BODY_AS_SENT: Final = frozenset({"content-encoding", "content-length"})
 _NOT_ADDED: Final = (hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE, hdrs.USER_AGENT)
 
 
-def passed_on(headers: Iterable[tuple[str, str]]) -> CIMultiDict[str]:
-    """A client's headers for the registry: no credentials, and nothing about where it says it comes from."""
-    given = CIMultiDict(headers)
-    # The server has decoded a coded body, so neither its coding nor its length is true any more.
-    decoded = _OF_THE_CODED_BODY if hdrs.CONTENT_ENCODING in given else frozenset()
-    return _without(given, _NOT_PASSED_ON | decoded)
+def passed_on(headers: Iterable[tuple[str, str]], *, body_was_read: bool = False) -> CIMultiDict[str]:
+    """A client's headers for the registry: no credentials, and nothing about where it says it comes from.
+
+    A body that was read is plain, so neither its coding nor its length is true any more.
+    """
+    return _without(CIMultiDict(headers), _NOT_PASSED_ON | (_OF_THE_BODY_AS_SENT if body_was_read else frozenset()))
 
 
 def passed_back(headers: Iterable[tuple[str, str]]) -> CIMultiDict[str]:
@@ -84,7 +84,7 @@ class Forwarder:
 
         Raises: Unavailable when the registry cannot be reached.
         """
-        headers = passed_on(request.headers.items())
+        headers = passed_on(request.headers.items(), body_was_read=isinstance(body, bytes))
         headers[REQUEST_ID_HEADER] = request[SERVED].request_id
         headers.update(added or {})
         try:

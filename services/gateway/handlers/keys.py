@@ -1,5 +1,6 @@
 """`/api/keys`: making, listing and revoking API keys; for admins only."""
 
+import msgspec
 from aiohttp import web
 
 from services.gateway.handlers.serving import read_body
@@ -25,11 +26,12 @@ class Keys:
 
     async def create(self, request: web.Request) -> web.Response:
         """Make an API key, or let in the owner of an ssh key, of which nothing secret is ever sent."""
-        name, role, ssh_key = _parse_new_key(await read_body(request))
+        new = _parse_new_key(await read_body(request))
         async with redis_guard(self._redis_wait_s):
-            if ssh_key is not None:
-                return web.json_response(_shown(await self._store.register(name, role, ssh_key)))
-            record, key = await self._store.create(name, role)
+            if new.ssh_key is not None:
+                record = await self._store.register(new.name, new.role, new.ssh_key, summarizes=new.summarizes)
+                return web.json_response(_shown(record))
+            record, key = await self._store.create(new.name, new.role, summarizes=new.summarizes)
         return web.json_response({**_shown(record), "key": key})
 
     async def list(self, _request: web.Request) -> web.Response:
@@ -43,7 +45,14 @@ class Keys:
         return web.Response()
 
 
-def _parse_new_key(body: bytes) -> tuple[str, Role, SshKey | None]:
+class NewKey(msgspec.Struct, frozen=True):
+    name: str
+    role: Role
+    ssh_key: SshKey | None
+    summarizes: bool
+
+
+def _parse_new_key(body: bytes) -> NewKey:
     """Raises: ParameterInvalid."""
     fields = GoFields("KeyRequest", decode_object(body, go_type="KeyRequest"))
     name = fields.text("name").strip()
@@ -53,14 +62,16 @@ def _parse_new_key(body: bytes) -> tuple[str, Role, SshKey | None]:
     if role not in set(Role):
         raise ParameterInvalid(f"role must be one of {', '.join(Role)}")
     public_key = fields.text("ssh_public_key")
-    return name, Role(role), parse_public_key(public_key) if public_key else None
+    ssh_key = parse_public_key(public_key) if public_key else None
+    return NewKey(name, Role(role), ssh_key, summarizes=fields.flag("summarize") or False)
 
 
-def _shown(record: KeyRecord) -> dict[str, str]:
-    shown = {
+def _shown(record: KeyRecord) -> dict[str, object]:
+    shown: dict[str, object] = {
         "id": record.id,
         "name": record.name,
         "role": record.role,
         "created_at": rfc3339(record.created_unix_ms),
     }
-    return {**shown, "fingerprint": record.fingerprint} if record.fingerprint else shown
+    optional = {"fingerprint": record.fingerprint, "summarize": record.summarizes}
+    return {**shown, **{name: value for name, value in optional.items() if value}}

@@ -1,16 +1,23 @@
 """`POST /api/generate` and `POST /api/chat`: generate, load and unload in Ollama's dialect."""
 
+import msgspec
 from aiohttp import hdrs, web
 
 from services.gateway import capabilities
 from services.gateway.conversation import Conversation
 from services.gateway.dialects import ollama
-from services.gateway.dialects.ollama_reply import OllamaReply, chat_reply, generate_reply
+from services.gateway.dialects.ollama_reply import (
+    OllamaReply,
+    chat_reply,
+    generate_reply,
+    rendered_chat_reply,
+    rendered_generate_reply,
+)
 from services.gateway.dispatch import Dispatcher
 from services.gateway.generation_requests import GenerationRequests
 from services.gateway.handlers.relay import Relay
 from services.gateway.handlers.serving import PRINCIPAL, SERVED, read_body
-from services.gateway.prompts import prompt_of_chat, prompt_of_generate
+from services.gateway.prompts import prompt_of_chat, prompt_of_generate, shifts
 from services.gateway.unloading import Unloader
 from shared.errors import ModelUnknown, ParameterInvalid
 from shared.generation import DoneReason, LoadOnly, Prompt
@@ -33,9 +40,12 @@ class OllamaGeneration:
         reply = generate_reply(call.model)
         if not call.prompt and call.unloads:
             return await self._unload(request, entry, reply)
-        ollama.check_raw(call)
+        ollama.check_combination(call)
+        _check_capabilities(entry, call, verb="generate")
         prompt = prompt_of_generate(call, entry)
-        return await self._run(request, call, entry, prompt, reply, verb="generate", want_context=not call.raw)
+        if call.render_only:
+            reply = rendered_generate_reply(call.model, images_count=len(call.images))
+        return await self._run(request, call, entry, prompt, reply, want_context=not call.raw)
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         call = ollama.parse_chat(await read_body(request))
@@ -43,8 +53,12 @@ class OllamaGeneration:
         reply = chat_reply(call.model)
         if not call.messages and call.unloads:
             return await self._unload(request, entry, reply)
-        prompt = prompt_of_chat(Conversation(messages=call.messages), entry)
-        return await self._run(request, call, entry, prompt, reply, verb="chat", want_context=False)
+        _check_capabilities(entry, call, verb="chat")
+        prompt = prompt_of_chat(Conversation(messages=call.messages, tools=call.tools, think=call.think), entry)
+        if call.render_only:
+            images_count = sum(len(message.images) for message in call.messages)
+            reply = rendered_chat_reply(call.model, images_count=images_count)
+        return await self._run(request, call, entry, prompt, reply, want_context=False)
 
     async def _run(
         self,
@@ -54,12 +68,8 @@ class OllamaGeneration:
         prompt: Prompt,
         reply: OllamaReply,
         *,
-        verb: str,
         want_context: bool,
     ) -> web.StreamResponse:
-        refused = capabilities.refusal(entry, call.asked, requested=call.model, verb=verb)
-        if refused is not None:
-            raise refused
         generation = self._requests.build(
             entry,
             prompt,
@@ -69,10 +79,13 @@ class OllamaGeneration:
             sampling=call.sampling,
             keep_alive_s=call.keep_alive_s,
             truncate=call.truncate,
+            shift=shifts(call.shift, entry),
             want_context=want_context,
         )
-        # A load is answered by one object even when streaming was asked for.
-        stream = call.stream and not isinstance(prompt, LoadOnly)
+        if call.render_only:
+            generation = msgspec.structs.replace(generation, count_only=True, render_only=True)
+        # A load or a prompt is answered by one object even when streaming was asked for.
+        stream = call.stream and not call.render_only and not isinstance(prompt, LoadOnly)
         return await Relay(request, [generation], reply).run(self._dispatcher, stream=stream)
 
     async def _unload(self, request: web.Request, entry: ModelEntry, reply: OllamaReply) -> web.Response:
@@ -80,3 +93,10 @@ class OllamaGeneration:
         await self._unloader.unload(entry.weights)
         body = reply.without_generation(DoneReason.UNLOAD)
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: reply.whole_content_type})
+
+
+def _check_capabilities(entry: ModelEntry, call: ollama.OllamaCall, *, verb: str) -> None:
+    """Raises: CapabilityMissing, ParameterInvalid."""
+    refused = capabilities.refusal(entry, call.asked, requested=call.model, verb=verb)
+    if refused is not None:
+        raise refused

@@ -6,7 +6,6 @@ from aiohttp import web
 
 from services.gateway import capabilities
 from services.gateway.choices import check_count, spread
-from services.gateway.conversation import Conversation
 from services.gateway.dialects import openai
 from services.gateway.dialects.openai_choices import Completion
 from services.gateway.dialects.openai_reply import OpenAiReply
@@ -34,7 +33,7 @@ class OpenAiChat:
         if refused is not None:
             raise refused
         check_count(1, call.choices_count, choices_max=self._choices_max)
-        prompt = prompt_of_chat(Conversation(messages=call.messages), entry)
+        prompt = prompt_of_chat(call.conversation, entry)
         generation = self._requests.build(
             entry,
             prompt,
@@ -42,6 +41,7 @@ class OpenAiChat:
             principal=request[PRINCIPAL],
             options=call.options,
             sampling=call.sampling,
+            keep_alive_s=call.keep_alive_s,
         )
         completion = Completion(
             model=call.model,
@@ -51,4 +51,5 @@ class OpenAiChat:
             choices_per_prompt=call.choices_count,
         )
         generations = spread(generation, [prompt], choices_per_prompt=call.choices_count)
-        return await Relay(request, generations, OpenAiReply(completion)).run(self._dispatcher, stream=call.stream)
+        reply = OpenAiReply(completion, calls_functions=call.calls_functions)
+        return await Relay(request, generations, reply).run(self._dispatcher, stream=call.stream)

@@ -33,13 +33,15 @@ class OpenAiCompletions:
         if refused is not None:
             raise refused
         check_count(len(call.prompts), call.choices_per_prompt, choices_max=self._choices_max)
-        prompts = [prompt_of_completion(prompt, entry) for prompt in call.prompts]
+        prompts = [prompt_of_completion(prompt, entry, suffix=call.suffix) for prompt in call.prompts]
         generation = self._requests.build(
             entry,
             prompts[0],
             request_id=request[SERVED].request_id,
             principal=request[PRINCIPAL],
             options=call.options,
+            sampling=call.sampling,
+            keep_alive_s=call.keep_alive_s,
         )
         completion = Completion(
             model=call.model,

@@ -1,63 +1,123 @@
 """From the events of a reply's generations to HTTP, streamed or whole, in whatever dialect the reply speaks."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+import msgspec
 from aiohttp import hdrs, web
 
 from services.gateway import metrics
 from services.gateway.dispatch import Dispatcher
-from services.gateway.handlers.serving import SERVED, Served
+from services.gateway.handlers.notices import truncation_headers, waiting_headers
+from services.gateway.handlers.serving import PRINCIPAL, SERVED, Served
 from services.gateway.open_generations import OpenGenerations
-from services.gateway.reply import Answer, Outcome, Reply
-from shared.errors import RemoteError
+from services.gateway.reply import Answer, Outcome, Reply, losses_of, worst
+from services.gateway.summaries import Summaries
+from shared.errors import CorralError, RemoteError
 from shared.generation import Delta, Event, Failed, Finished, GenerationRequest, Piece, Truncated, joined
 
-TRUNCATED_HEADER = "X-Corral-Truncated"
-POSITION_HEADER = "X-Corral-Queue-Position"
+SUMMARIES = web.AppKey("summaries", Summaries)
 # Chunks are for the client now, not for a proxy's buffer or cache.
 _STREAM_HEADERS = {hdrs.CACHE_CONTROL: "no-cache", "X-Accel-Buffering": "no"}
 
 
-class Relay:
-    """Runs the generations of one HTTP request, which are all of one model."""
+async def _nothing() -> bytes:
+    return b""
 
-    def __init__(self, request: web.Request, generations: Sequence[GenerationRequest], reply: Reply) -> None:
+
+class Relay:
+    """Runs the generations of one HTTP request, which are all of one model.
+
+    `last_bytes` end a stream after its reply's own end; what must have happened before the client knows that the
+    stream is over, happens there.
+    """
+
+    def __init__(
+        self,
+        request: web.Request,
+        generations: Sequence[GenerationRequest],
+        reply: Reply,
+        *,
+        last_bytes: Callable[[], Awaitable[bytes]] = _nothing,
+    ) -> None:
         self._request = request
         self._generations = generations
         self._reply = reply
+        self._last_bytes = last_bytes
         self._served: Served = request[SERVED]
         self._model = generations[0].model
         self._served.model = self._model
         self._load_ns = 0
-        self._dropped_count = 0
+        self._losses: dict[str, int] = {}
+        self._summarized_count = 0
         self._unfinished_count = len(generations)
 
     async def run(self, dispatcher: Dispatcher, *, stream: bool) -> web.StreamResponse:
         """Raises: CorralError as long as no byte was sent; later failures end the stream with an error event."""
-        async with dispatcher.generations(self._generations) as opened:
-            return await (self._streamed(opened, dispatcher) if stream else self._whole(opened))
-
-    async def _streamed(self, opened: OpenGenerations, dispatcher: Dispatcher) -> web.StreamResponse:
+        summarizes = self._request[PRINCIPAL].summarizes
+        if not stream:
+            if summarizes:
+                await self._condense()
+            async with dispatcher.generations(self._generations) as opened:
+                return await self._whole(opened)
         response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: self._reply.stream_content_type, **_STREAM_HEADERS})
         try:
-            async for batch in opened.batches():
-                body = b"".join(self._framed(batch, has_begun=response.prepared)) if batch else self._reply.heartbeat()
-                if not body:
-                    continue
-                if not response.prepared:
-                    if not batch and (position := await dispatcher.position(opened)) is not None:
-                        response.headers[POSITION_HEADER] = str(position)
-                    if self._dropped_count:
-                        response.headers[TRUNCATED_HEADER] = _truncation(self._dropped_count)
-                    await response.prepare(self._request)
-                if not self._unfinished_count:
-                    await response.write_eof(body)
-                    break
-                await response.write(body)
+            if summarizes:
+                await self._condense_alive(response, heartbeat_s=dispatcher.heartbeat_s)
+            async with dispatcher.generations(self._generations) as opened:
+                await self._stream(response, opened, dispatcher)
         except ConnectionResetError:
             # The client left between two events; leaving the block withdraws the jobs.
             self._served.outcome = "cancelled"
+        except CorralError as error:
+            if not response.prepared:
+                raise
+            self._served.outcome = "error"
+            with contextlib.suppress(ConnectionResetError):
+                await response.write_eof(self._reply.stream_error(error.info()))
         return response
+
+    async def _condense(self) -> None:
+        """Put a summary in place of old turns, where the conversation needs it."""
+        prompt = self._generations[0].prompt
+        found = await self._request.app[SUMMARIES].condensed(self._generations[0])
+        if found is not None:
+            self._generations = [
+                msgspec.structs.replace(one, prompt=found.prompt) if one.prompt == prompt else one
+                for one in self._generations
+            ]
+            self._summarized_count = found.summarized_count
+            self._losses = {"summarized_messages_count": found.summarized_count}
+
+    async def _condense_alive(self, response: web.StreamResponse, *, heartbeat_s: float) -> None:
+        """The same for a stream, which says that it is alive meanwhile."""
+        condensing = asyncio.ensure_future(self._condense())
+        try:
+            while not (await asyncio.wait([condensing], timeout=heartbeat_s))[0]:
+                if not response.prepared:
+                    await response.prepare(self._request)
+                await response.write(self._reply.heartbeat())
+            condensing.result()
+        finally:
+            condensing.cancel()
+            await asyncio.wait([condensing])
+
+    async def _stream(self, response: web.StreamResponse, opened: OpenGenerations, dispatcher: Dispatcher) -> None:
+        async for batch in opened.batches():
+            body = b"".join(self._framed(batch, has_begun=response.prepared)) if batch else self._reply.heartbeat()
+            if not body and self._unfinished_count:
+                continue
+            if not response.prepared:
+                if not batch and not opened.is_started:
+                    waits = waiting_headers(await dispatcher.position(opened), dispatcher.progress(opened))
+                    response.headers.update(waits)
+                response.headers.update(truncation_headers(self._losses))
+                await response.prepare(self._request)
+            if not self._unfinished_count:
+                await response.write_eof(body + await self._last_bytes())
+                break
+            await response.write(body)
 
     async def _whole(self, opened: OpenGenerations) -> web.Response:
         pieces: list[list[Piece]] = [[] for _ in self._generations]
@@ -76,7 +136,7 @@ class Relay:
                         self._note_start()
         return self._whole_response(
             [
-                Answer(piece=joined(parts), outcome=outcome)
+                Answer(piece=joined(parts), pieces=tuple(parts), outcome=outcome)
                 for parts, outcome in zip(pieces, outcomes, strict=True)
                 if outcome is not None
             ]
@@ -84,10 +144,8 @@ class Relay:
 
     def _whole_response(self, answers: Sequence[Answer]) -> web.Response:
         assert len(answers) == len(self._generations), "a generation ends with Finished or Failed"
-        headers: dict[str, str] = {hdrs.CONTENT_TYPE: self._reply.whole_content_type}
-        dropped_count = max(answer.outcome.dropped_messages_count for answer in answers)
-        if dropped_count:
-            headers[TRUNCATED_HEADER] = _truncation(dropped_count)
+        losses = losses_of(answer.outcome for answer in answers)
+        headers = {hdrs.CONTENT_TYPE: self._reply.whole_content_type, **truncation_headers(losses)}
         return web.Response(body=self._reply.whole(answers), headers=headers)
 
     def _framed(self, batch: Sequence[tuple[int, Event]], *, has_begun: bool) -> Iterable[bytes]:
@@ -113,7 +171,11 @@ class Relay:
                 yield self._reply.stream_error(event.error)
                 return
             elif isinstance(event, Truncated):
-                self._dropped_count = max(self._dropped_count, event.dropped_messages_count)
+                lost = {
+                    "dropped_messages_count": event.dropped_messages_count,
+                    "dropped_tokens_count": event.dropped_tokens_count,
+                }
+                self._losses = worst([self._losses, lost])
             else:
                 self._note_start()
 
@@ -140,9 +202,7 @@ class Relay:
             context=event.context,
             dropped_messages_count=event.dropped_messages_count,
             stop_string=event.stop_string,
+            summarized_messages_count=self._summarized_count,
+            dropped_tokens_count=event.dropped_tokens_count,
+            shifted_tokens_count=event.shifted_tokens_count,
         )
-
-
-def _truncation(dropped_messages_count: int) -> str:
-    """What the conversation lost to fit its context."""
-    return f"messages={dropped_messages_count}"

@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from services.gateway import metrics
 from services.gateway.access import Principal
+from services.gateway.body_coding import DECODED_BYTES_MAX, BodyDecoder, coding_of
 from services.gateway.client_address import Network, client_address
 from services.gateway.dialects import anthropic_reply, oci, openai_choices
 from services.gateway.registry_access import Challenged
@@ -21,6 +22,9 @@ from shared.web import error_middleware, ollama_error, retry_headers, status_of
 log = structlog.get_logger("corral.gateway")
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
+ANTHROPIC_VERSION_HEADER: Final = "anthropic-version"
+"""Anthropic's clients send it with every request, and nobody else does."""
+
 CLIENT_GONE_STATUS: Final = 499  # nginx's and Ollama's number for it; never sent
 _QUIET_ROUTES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -54,17 +58,26 @@ def install(app: web.Application, *, trusted_proxies: Sequence[Network]) -> None
 
 
 async def read_body(request: web.Request) -> bytes:
-    """The body of a JSON request.
+    """The body of a JSON request, decompressed where it came compressed.
 
-    Raises: TooLarge, before reading where the length is announced.
+    Raises: TooLarge, before reading where the length is announced; CodingUnsupported, ParameterInvalid.
     """
     limit = request.client_max_size
     if request.content_length is not None and request.content_length > limit:
         raise TooLarge(f"the request body has {request.content_length} bytes; at most {limit} are accepted")
+    coding = coding_of(request.headers.get(hdrs.CONTENT_ENCODING, ""))
+    if coding is not None:
+        return await _read_coded(request, BodyDecoder(coding, bytes_max=min(limit, DECODED_BYTES_MAX)))
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge as cause:
         raise TooLarge(f"the request body has more than the {limit} bytes that are accepted") from cause
+
+
+async def _read_coded(request: web.Request, decoder: BodyDecoder) -> bytes:
+    async for piece in request.content.iter_any():
+        decoder.feed(piece)
+    return decoder.whole()
 
 
 def render_error(request: web.Request, error: CorralError) -> web.Response:
@@ -73,15 +86,18 @@ def render_error(request: web.Request, error: CorralError) -> web.Response:
         return _registry_error(error)
     if not request.path.startswith("/v1/"):
         return ollama_error(request, error)
-    if _is_anthropic(request):
+    if is_anthropic(request):
         envelope = anthropic_reply.error_envelope(error.info(), request[SERVED].request_id)
     else:
         envelope = openai_choices.error_envelope(error.info())
     return web.json_response(envelope, status=status_of(error), headers=retry_headers(error))
 
 
-def _is_anthropic(request: web.Request) -> bool:
-    return request.path == "/v1/messages" or request.path.startswith("/v1/messages/")
+def is_anthropic(request: web.Request) -> bool:
+    """Whether the caller speaks Anthropic's dialect: on its own routes, and by its header on shared ones."""
+    if request.path == "/v1/messages" or request.path.startswith("/v1/messages/"):
+        return True
+    return request.path.startswith("/v1/models") and ANTHROPIC_VERSION_HEADER in request.headers
 
 
 def _registry_error(error: CorralError) -> web.Response:
@@ -147,5 +163,5 @@ async def _add_request_id(request: web.Request, response: web.StreamResponse) ->
     served = request.get(SERVED)
     if served is not None:
         response.headers[REQUEST_ID_HEADER] = served.request_id
-        if _is_anthropic(request):
+        if is_anthropic(request):
             response.headers[anthropic_reply.REQUEST_ID_HEADER] = anthropic_reply.request_id_of(served.request_id)

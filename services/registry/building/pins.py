@@ -10,12 +10,11 @@ from typing import Final
 import msgspec
 
 from shared.errors import DigestInvalid, ParameterInvalid
-from shared.model_name import ModelName, parse_model_name
+from shared.local_names import CLOUD_DETAILS, parse_local_name
+from shared.model_name import ModelName
 
 _PIN: Final = re.compile(r"sha256[:-]([0-9a-fA-F]{12,64})")
 """At least as much as the listing shows."""
-
-_LOCAL_SUFFIX: Final = ":local"
 
 
 class BaseReference(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,22 +25,17 @@ class BaseReference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_base(text: str) -> BaseReference:
-    """Read `name[@sha256:<12 to 64 hex>]`; the suffix `:local`, Ollama's word for "here", is no tag.
+    """Read `name[@sha256:<12 to 64 hex>]`.
 
-    Raises: ModelNameInvalid, DigestInvalid.
+    Raises: DigestInvalid, and what `parse_local_name` raises.
     """
     name, at, digest = text.partition("@")
     if not at:
-        return BaseReference(name=parse_local_name(name))
+        return BaseReference(name=parse_local_name(name, operation=CLOUD_DETAILS))
     match = _PIN.fullmatch(digest)
     if match is None:
         raise DigestInvalid()
-    return BaseReference(name=parse_local_name(name), pin=match[1].lower())
-
-
-def parse_local_name(text: str) -> ModelName:
-    """Raises: ModelNameInvalid."""
-    return parse_model_name(text.removesuffix(_LOCAL_SUFFIX))
+    return BaseReference(name=parse_local_name(name, operation=CLOUD_DETAILS), pin=match[1].lower())
 
 
 def check_pin(reference: BaseReference, digest: str) -> None:

@@ -37,6 +37,8 @@ NODES_MAX: Final = 20_000
 _GLOBALS: Final = ("dict", "namespace", "range")
 _FILTERS_LEFT_OUT: Final = frozenset({"pprint", "striptags", "urlize", "wordwrap", "xmlattr"})
 """For web pages and debugging; their work has no simple bound."""
+_OF_THE_RUNTIME: Final = frozenset({"_loop_vars", "_block_vars"})
+"""What Jinja's compiler adds to every call inside a loop or a block; it takes it away before the function is called."""
 
 _budget: ContextVar[Budget] = ContextVar("chat_template_budget")
 
@@ -72,11 +74,12 @@ class MeteredEnvironment(ImmutableSandboxedEnvironment):
         owner = getattr(getattr(function, "__wrapped__", function), "__self__", None)
         if owner is self:  # one of ours below, which charges for itself
             return function(*args)
-        _charge_arguments([*args, *kwargs.values()], is_deep=not isinstance(function, Macro))
+        named = {name: value for name, value in kwargs.items() if name not in _OF_THE_RUNTIME}
+        _charge_arguments([*args, *named.values()], is_deep=not isinstance(function, Macro))
         _charge_arguments([owner], is_deep=isinstance(owner, list | tuple))
         bound = METHOD_BOUNDS.get(getattr(function, "__name__", ""))
         if bound is not None and isinstance(owner, str):
-            _budget.get().foresee(built=bound(_budget.get(), owner, *args, **kwargs))
+            _budget.get().foresee(built=bound(_budget.get(), owner, *args, **named))
         return _charge_result(super().call(context, function, *args, **kwargs))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:

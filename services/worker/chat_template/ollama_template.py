@@ -10,16 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from services.worker.chat_template.ollama_values import message_value, tools_value
+import msgspec
+
+from services.worker.chat_template.ollama_values import message_value, thinking_values, tools_value
 from shared.errors import TemplateFailed, TemplateInvalid
-from shared.generation import Message
+from shared.generation import InsertPrompt, Message, Think
 from shared.go_template import Template, ast, parse_template, render, walking
 from shared.template_budget import Budget
 from shared.template_traits import identifiers
 
 DEFAULT_TEMPLATE: Final = "{{ .Prompt }}"
 PARSED_MAX: Final = 64
-_NO_THINKING: Final[dict[str, object]] = {"Think": False, "ThinkLevel": "", "IsThinkSet": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,16 @@ class _Turn:
     response: str = ""
 
     def data(self) -> dict[str, object]:
-        return {"System": self.system, "Prompt": self.prompt, "Response": self.response, **_NO_THINKING}
+        return {"System": self.system, "Prompt": self.prompt, "Response": self.response}
 
 
-def render_ollama_template(source: str, messages: Sequence[Message], tools: Sequence[Mapping[str, object]] = ()) -> str:
+def render_ollama_template(
+    source: str, messages: Sequence[Message], tools: Sequence[Mapping[str, object]] = (), think: Think = None
+) -> str:
     """The conversation as text, up to where the model's answer begins. `tools` are as the API writes them.
 
-    Raises: TemplateFailed for a template that cannot be parsed, fails or does too much.
+    Raises: TemplateFailed for a template that cannot be parsed, fails or does too much, ParameterInvalid for
+        arguments of a call that are no JSON object.
     """
     parsed = _parsed(source)
     merged = merged_messages(messages)
@@ -55,30 +59,43 @@ def render_ollama_template(source: str, messages: Sequence[Message], tools: Sequ
             "Messages": [message_value(message) for message in merged],
             "Tools": tools_value(tools),
             "Response": "",
-            **_NO_THINKING,
+            **thinking_values(think),
         }
         return render(parsed.template, data, budget)
-    return _per_turn(parsed, merged, budget)
+    return _per_turn(parsed, merged, thinking_values(think), budget)
 
 
-def render_ollama_insert(source: str, before: str, after: str) -> str:
-    """The text for a gap between `before` and `after`, up to where the model fills it.
+def render_ollama_insert(source: str, prompt: InsertPrompt) -> str:
+    """The text for a gap, up to where the model fills it.
 
     Raises: TemplateFailed for a template that cannot be parsed, fails or does too much.
     """
-    data = {"Prompt": before, "Suffix": after, "Response": "", **_NO_THINKING}
+    data = {"Prompt": prompt.before, "Suffix": prompt.after, "Response": "", **thinking_values(prompt.think)}
     return render(_parsed(source).until_response, data, Budget())
 
 
 def merged_messages(messages: Sequence[Message]) -> list[Message]:
-    """Neighbours of one role become one message with a blank line between; a tool's results stay apart."""
-    runs: list[tuple[str, list[str]]] = []
+    """Neighbours of one role become one message with a blank line between; a tool's results stay apart.
+
+    Ollama forgets the thoughts and calls of all but the first; here they are kept.
+    """
+    merged: list[Message] = []
     for message in messages:
-        if runs and runs[-1][0] == message.role != "tool":
-            runs[-1][1].append(message.content)
+        if merged and merged[-1].role == message.role != "tool":
+            merged[-1] = _merged(merged[-1], message)
         else:
-            runs.append((message.role, [message.content]))
-    return [Message(role=role, content="\n\n".join(contents)) for role, contents in runs]
+            merged.append(message)
+    return merged
+
+
+def _merged(first: Message, second: Message) -> Message:
+    return msgspec.structs.replace(
+        first,
+        content="\n\n".join(text for text in (first.content, second.content) if text),
+        thinking="\n\n".join(text for text in (first.thinking, second.thinking) if text),
+        tool_calls=(*first.tool_calls, *second.tool_calls),
+        images=(*first.images, *second.images),
+    )
 
 
 @functools.lru_cache(maxsize=PARSED_MAX)
@@ -96,7 +113,7 @@ def _parsed(source: str) -> _Parsed:
     return _Parsed(template, replace(template, nodes=until_response), "messages" in names)
 
 
-def _per_turn(parsed: _Parsed, messages: Sequence[Message], budget: Budget) -> str:
+def _per_turn(parsed: _Parsed, messages: Sequence[Message], thinking: Mapping[str, object], budget: Budget) -> str:
     """Run the template before each message that begins a new turn, and once, cut short, for the last turn.
 
     Roles the older templates have no word for are left out.
@@ -108,7 +125,7 @@ def _per_turn(parsed: _Parsed, messages: Sequence[Message], budget: Budget) -> s
             message.role == "user" and turn.response
         )
         if begins_turn:
-            parts.append(render(parsed.template, turn.data(), budget))
+            parts.append(render(parsed.template, {**turn.data(), **thinking}, budget))
             turn = _Turn()
         match message.role:
             case "system":
@@ -117,7 +134,7 @@ def _per_turn(parsed: _Parsed, messages: Sequence[Message], budget: Budget) -> s
                 turn.prompt = message.content
             case "assistant":
                 turn.response = message.content
-    parts.append(render(parsed.until_response, turn.data(), budget))
+    parts.append(render(parsed.until_response, {**turn.data(), **thinking}, budget))
     return "".join(parts)
 
 

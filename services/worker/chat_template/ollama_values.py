@@ -6,7 +6,8 @@ Source: Ollama `template/template.go` (templateMessage, templateTool …), `api/
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from shared.generation import Message
+from services.worker.chat_template.tool_calls import arguments_of
+from shared.generation import Message, Think, ToolCall
 from shared.go_template.values import JsonList, JsonMap, NilList, Struct, TypeNames
 
 _PROPERTY_KEYS: Final = {
@@ -20,41 +21,47 @@ _PROPERTY_KEYS: Final = {
 }
 
 
-def message_value(message: Message, tool_calls: Sequence[Mapping[str, object]] = ()) -> Struct:
-    """A message as templates see it; `tool_calls` are as the API writes them."""
-    calls = [tool_call_value(call, index) for index, call in enumerate(tool_calls)]
+def message_value(message: Message) -> Struct:
+    """A message as templates see it. `Images` are as many as there are; their bytes are nothing to print.
+
+    Raises: ParameterInvalid for arguments of a call that are no JSON object.
+    """
+    calls = [tool_call_value(call, index) for index, call in enumerate(message.tool_calls)]
     return _struct(
         "template.templateMessage",
         {
             "Role": message.role,
             "Content": message.content,
-            "Thinking": "",
-            "Images": NilList(),
+            "Thinking": message.thinking,
+            "Images": [""] * len(message.images) or NilList(),
             "ToolCalls": calls or NilList(),
-            "ToolName": "",
-            "ToolCallID": "",
+            "ToolName": message.tool_name,
+            "ToolCallID": message.tool_call_id,
         },
     )
 
 
-def tool_call_value(call: Mapping[str, object], index: int = 0) -> Struct:
-    """A call the model made, from the API's `{"id", "function": {"index", "name", "arguments"}}`."""
-    function = _mapping(call.get("function"))
-    position = function.get("index")
-    return _struct(
-        "template.templateToolCall",
-        {
-            "ID": _text(call.get("id")),
-            "Function": _struct(
-                "template.templateToolCallFunction",
-                {
-                    "Index": position if isinstance(position, int) else index,
-                    "Name": _text(function.get("name")),
-                    "Arguments": JsonMap(_decoded_members(_mapping(function.get("arguments")))),
-                },
-            ),
-        },
-    )
+def tool_call_value(call: ToolCall, index: int) -> Struct:
+    """A call that the model made, `index` being its place among the calls of its message.
+
+    Raises: ParameterInvalid for arguments that are no JSON object.
+    """
+    function: dict[str, object] = {
+        "Index": index,
+        "Name": call.name,
+        "Arguments": JsonMap(_decoded_members(arguments_of(call))),
+    }
+    fields = {"ID": call.call_id, "Function": _struct("template.templateToolCallFunction", function)}
+    return _struct("template.templateToolCall", fields)
+
+
+def thinking_values(think: Think) -> dict[str, object]:
+    """`.Think`, `.ThinkLevel` and `.IsThinkSet`; plain thinking has the level `medium`.
+
+    Source: Ollama `api/types.go`, ThinkValue.String.
+    """
+    level = think if isinstance(think, str) else "medium" if think else ""
+    return {"Think": bool(think), "ThinkLevel": level, "IsThinkSet": think is not None}
 
 
 def tools_value(tools: Sequence[Mapping[str, object]]) -> list[object]:
@@ -114,7 +121,7 @@ def _property(schema: Mapping[str, object]) -> Struct:
     return Struct("api.ToolProperty", fields, {_PROPERTY_KEYS[name]: value for name, value in fields.items() if value})
 
 
-def _struct(type_name: str, fields: dict[str, object]) -> Struct:
+def _struct(type_name: str, fields: Mapping[str, object]) -> Struct:
     """A struct whose JSON has its fields' own names."""
     return Struct(type_name, fields, fields)
 

@@ -7,8 +7,10 @@ from typing import Final
 
 import msgspec
 
+from services.worker.chat_template.images import check_markers, with_markers
 from services.worker.chat_template.jinja import render_jinja
 from services.worker.chat_template.ollama_template import DEFAULT_TEMPLATE, render_ollama_insert, render_ollama_template
+from services.worker.chat_template.tool_calls import with_result_names
 from shared.errors import ParameterInvalid, TemplateFailed
 from shared.generation import ChatPrompt, InsertPrompt, Message
 
@@ -20,14 +22,22 @@ def render(prompt: ChatPrompt, *, jinja_source: str | None, bos_token: str, eos_
     """The prompt's messages as the model expects them, ending where its answer begins.
 
     The request's own Go template comes first, then the model's, then the Jinja template of the model's file; a model
-    with none gets the bare text, as from Ollama's default template `{{ .Prompt }}`.
+    with none gets the bare text, as from Ollama's default template `{{ .Prompt }}`. Each image is an `IMAGE_MARKER`.
     Raises: TemplateFailed when the template is broken or does too much, ParameterInvalid when a Jinja template is
-        broken or refuses the conversation.
+        broken or refuses the conversation, a call's arguments are no JSON object, or the template hides an image.
     """
+    marked = with_markers(prompt)
+    messages = with_result_names(marked.messages)
     go_template = _go_template(prompt)
     if go_template is None and jinja_source is not None:
-        return render_jinja(jinja_source, prompt.messages, bos_token=bos_token, eos_token=eos_token)
-    return render_ollama_template(DEFAULT_TEMPLATE if go_template is None else go_template, prompt.messages)
+        text = render_jinja(
+            jinja_source, messages, bos_token=bos_token, eos_token=eos_token, tools=marked.tools, think=prompt.think
+        )
+    else:
+        template = DEFAULT_TEMPLATE if go_template is None else go_template
+        text = render_ollama_template(template, messages, marked.tools, prompt.think)
+    check_markers(text, prompt.messages)
+    return text
 
 
 def template_of(prompt: ChatPrompt, *, jinja_source: str | None) -> str:
@@ -44,7 +54,7 @@ def render_insert(prompt: InsertPrompt) -> str:
 
     Raises: TemplateFailed.
     """
-    return render_ollama_insert(prompt.template, prompt.before, prompt.after)
+    return render_ollama_insert(prompt.template, prompt)
 
 
 def shared_prefix(
@@ -53,18 +63,20 @@ def shared_prefix(
     """How much of `rendered` may be cached for every tenant, because the model alone determines it.
 
     That is what two conversations have in common which differ in the user's words only, as far as `rendered` agrees:
-    always a prefix of one text that depends on the model and not on the request. A template that came with the
-    request shares nothing, unless it is the model's.
+    always a prefix of one text that depends on the model, and on whether it is to think, and not on the request's
+    words, tools or images. A template that came with the request shares nothing, unless it is the model's.
     """
     if prompt.template is not None and prompt.template != prompt.model_template:
         return ""
-    model_messages = prompt.messages[: prompt.model_messages_count]
+    common = ChatPrompt(
+        messages=prompt.messages[: prompt.model_messages_count],
+        think=None if prompt.think is None else bool(prompt.think),
+        model_template=prompt.model_template,
+    )
     try:
         renderings = [
             render(
-                msgspec.structs.replace(
-                    prompt, messages=(*model_messages, Message(role="user", content=word)), tools=(), template=None
-                ),
+                msgspec.structs.replace(common, messages=(*common.messages, Message(role="user", content=word))),
                 jinja_source=jinja_source,
                 bos_token=bos_token,
                 eos_token=eos_token,

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from services.worker.engine.media import Media, Part
 from shared.generation import TokenLogprob
 from shared.options import Options
 
@@ -106,6 +107,19 @@ class Backend(Protocol):
         Raises: KvCacheFull, DecodeFailed.
         """
 
+    def read_images(self, text: str, images: Seq[bytes], *, add_special: bool, owner: str) -> "Future[Seq[Part]]":
+        """Have a prompt read in which each image has its marker; the future raises ParameterInvalid where that fails.
+
+        What the same `owner` showed before may be known again.
+        Raises: CapabilityMissing when the model has no eyes or ears at all.
+        """
+
+    def decode_media(self, slot: int, position: int, media: Media) -> None:
+        """Put media that `read_images` gave behind the `position` tokens of the slot, in a pass of its own.
+
+        Raises: KvCacheFull, DecodeFailed.
+        """
+
     def constraint(self, json_schema: str) -> "Future[Constraint]":
         """Have the schema compiled for a new sequence; the future raises ParameterInvalid where that fails."""
 
@@ -127,6 +141,12 @@ class Backend(Protocol):
 
     def truncate(self, slot: int, tokens_count: int) -> bool:
         """Keep only the first `tokens_count` tokens of the slot; False when the model cannot roll back that far."""
+
+    def shift(self, slot: int, kept: int, leaving: int) -> bool:
+        """Let `leaving` tokens go after the first `kept` ones, and move the rest up; False when the model cannot.
+
+        What moved was computed with those that left: it differs from what the same tokens would become without them.
+        """
 
     def grow(self, context_tokens: int) -> None:
         """Give every slot room for `context_tokens`; all slots are empty afterwards."""

@@ -5,10 +5,11 @@ Belongs to one thread. A turn of the loop is `step`; between steps the owner may
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, wait
 from typing import Final
 
+from services.worker.engine.arrivals import Arrival, Arrivals
 from services.worker.engine.backend import (
     Backend,
     Constraint,
@@ -18,7 +19,8 @@ from services.worker.engine.backend import (
     Run,
     Sampler,
 )
-from services.worker.engine.intake import ContextLimits, context_tokens_of, prepared, prompt_tokens
+from services.worker.engine.intake import ContextLimits
+from services.worker.engine.media import words_of
 from services.worker.engine.prefix_cache import PrefixTree
 from services.worker.engine.scheduler import Limits, Pass, PrefillPace, Share, SlotView, plan
 from services.worker.engine.sequence import (
@@ -30,15 +32,16 @@ from services.worker.engine.sequence import (
     SequenceFinished,
     TokensOut,
 )
+from services.worker.engine.shifting import leaving_tokens
 from services.worker.engine.slots import Candidate, Slot, choose, reusable_tokens
 from shared.errors import CorralError, ParameterInvalid, RunnerDied
-from shared.generation import DoneReason, Usage
+from shared.generation import DoneReason
 
 NEVER: Final = -1e30
 """Added to a token's logit, it keeps the token from being drawn."""
 
-CONSTRAINT_WAIT_S: Final = 0.005
-"""How long the engine stays with constraints being compiled before it looks for commands again."""
+OTHERS_WAIT_S: Final = 0.005
+"""How long the engine waits for other threads' work before it looks for commands again."""
 
 
 class Engine:
@@ -56,7 +59,7 @@ class Engine:
     ) -> None:
         self._backend = backend
         self._batch_tokens_max = batch_tokens_max
-        self._context_limits = context_limits
+        self._arrivals = Arrivals(backend, context_limits)
         self._pace = pace
         self._prompts_apart = prompts_apart
         self._now_ns = now_ns
@@ -70,34 +73,23 @@ class Engine:
     @property
     def busy(self) -> bool:
         """Whether a step would do anything."""
-        return bool(self._waiting or self._events or any(not slot.free for slot in self._slots))
+        in_slots = any(not slot.free for slot in self._slots)
+        return bool(in_slots or self._waiting or self._events or self._arrivals.awaited)
 
     def submit(self, new: NewSequence) -> None:
         """Queue a sequence; one that cannot run fails in the next step's events."""
-        try:
-            if new.count_only:
-                self._count(new)
-                return
-            sequence = prepared(new, self._backend.vocabulary, self._context_limits, received_ns=self._now_ns())
-        except CorralError as error:
-            self._fail(new.sequence_id, error)
-            return
-        if new.sampling.json_schema is not None:
-            sequence.constraint = self._backend.constraint(new.sampling.json_schema)
-        self._waiting.append(sequence)
+        self._take_in(self._arrivals.submit(new, received_ns=self._now_ns()))
 
-    def _count(self, new: NewSequence) -> None:
-        """Tell how many tokens the prompt has; nothing is computed.
-
-        Raises: ContextLengthExceeded, ParameterInvalid.
-        """
-        tokens_max = context_tokens_of(new.options, self._context_limits)
-        prompt = prompt_tokens(new, self._backend.vocabulary, tokens_max)
-        usage = Usage(prompt_tokens=len(prompt))
-        self._events.append(SequenceFinished(new.sequence_id, DoneReason.STOP, usage, tuple(prompt)))
+    def _take_in(self, arrivals: Iterable[Arrival]) -> None:
+        for arrival in arrivals:
+            if isinstance(arrival, Sequence):
+                self._waiting.append(arrival)
+            else:
+                self._events.append(arrival)
 
     def cancel(self, sequence_id: int) -> None:
         """Free what the sequence holds; unknown and finished ones are ignored."""
+        self._arrivals.cancel(sequence_id)
         for waiting in self._waiting:
             if waiting.sequence_id == sequence_id:
                 self._waiting.remove(waiting)
@@ -111,6 +103,7 @@ class Engine:
 
     def step(self) -> list[SequenceEvent]:
         """One turn: at most one forward pass. Returns what happened, in order."""
+        self._take_in(self._arrivals.read())
         if shares := self._next_pass():
             started_ns = self._now_ns()
             prefilled = self._prefill_tokens(shares)
@@ -118,7 +111,7 @@ class Engine:
                 self._advance(shares)
                 self._pace.observe(prefill_tokens=prefilled, step_s=(self._now_ns() - started_ns) / 1e9)
         elif not self._events:
-            self._await_constraint()
+            self._await_others()
         events, self._events = self._events, []
         return events
 
@@ -138,16 +131,16 @@ class Engine:
 
     def _view(self) -> list[SlotView]:
         return [
-            SlotView(slot.index, slot.used_order, len(sequence.prompt) - sequence.computed_tokens)
+            SlotView(slot.index, slot.used_order, sequence.pending_tokens, whole=sequence.coming_media is not None)
             for slot in self._slots
             if (sequence := slot.sequence) is not None
         ]
 
-    def _await_constraint(self) -> None:
-        """There is nothing to compute: if that is because constraints are being compiled, wait for one a little."""
+    def _await_others(self) -> None:
+        """There is nothing to compute: if constraints are being compiled or images read, wait for one a little."""
         compiling = [sequence.constraint for sequence in self._waiting if sequence.constraint is not None]
-        if compiling:
-            wait(compiling, timeout=CONSTRAINT_WAIT_S, return_when=FIRST_COMPLETED)
+        if awaited := [*compiling, *self._arrivals.awaited]:
+            wait(awaited, timeout=OTHERS_WAIT_S, return_when=FIRST_COMPLETED)
 
     def _admit(self) -> None:
         """Place sequences in the order they came; one whose constraint is being compiled lets others pass."""
@@ -193,7 +186,7 @@ class Engine:
         if sequence.gate is not None:
             constraint = None
             bias = {**bias, **dict.fromkeys(self._backend.vocabulary.ending, NEVER)}
-        history = [*sequence.prompt, *sequence.generated]
+        history = words_of([*sequence.prompt, *sequence.generated])
         return self._backend.sampler(sequence.options, history, logit_bias=bias, constraint=constraint)
 
     def _pass_gate(self, sequence: Sequence, characters: str) -> None:
@@ -217,10 +210,7 @@ class Engine:
     def _place(self, sequence: Sequence, slot: Slot, source: Slot, reused_tokens: int) -> None:
         if source is not slot:
             self._backend.copy(source.index, slot.index)
-        if not self._backend.truncate(slot.index, reused_tokens):
-            # A recurrent model cannot roll back; it starts over.
-            self._backend.truncate(slot.index, 0)
-            reused_tokens = 0
+        reused_tokens = self._keep(slot, reused_tokens)
         decoded_reused = reused_tokens > source.undecoded_tokens
         slot.undecoded_tokens = source.undecoded_tokens if decoded_reused else len(sequence.prompt)
         slot.tokens = sequence.prompt[:reused_tokens]
@@ -234,17 +224,27 @@ class Engine:
         sequence.phase = Phase.PREFILL
         sequence.cached_tokens = sequence.computed_tokens = reused_tokens
 
+    def _keep(self, slot: Slot, tokens_count: int) -> int:
+        """Keep that many tokens of what memory holds for the slot, or none: a recurrent model cannot roll back."""
+        if self._backend.truncate(slot.index, tokens_count):
+            return tokens_count
+        self._backend.truncate(slot.index, 0)
+        return 0
+
     def _prefill_tokens(self, shares: Pass) -> int:
+        """How many tokens of prompts' texts the pass computes."""
         return sum(
             share.tokens_count
             for share in shares
-            if (sequence := self._slots[share.slot].sequence) is not None and sequence.phase is Phase.PREFILL
+            if (sequence := self._slots[share.slot].sequence) is not None
+            and sequence.phase is Phase.PREFILL
+            and sequence.coming_media is None
         )
 
     def _decode(self, shares: Pass) -> bool:
         """Compute the step; when that fails its sequences fail, the others and the model live on."""
         try:
-            self._backend.decode([self._run(share) for share in shares])
+            self._compute(shares)
         except (KvCacheFull, DecodeFailed) as cause:
             for share in shares:
                 slot = self._slots[share.slot]
@@ -256,6 +256,16 @@ class Engine:
                 self._tree.remove(slot.index)
             return False
         return True
+
+    def _compute(self, shares: Pass) -> None:
+        """Raises: KvCacheFull, DecodeFailed."""
+        slot = self._slots[shares[0].slot]
+        assert slot.sequence is not None
+        if (media := slot.sequence.coming_media) is not None:
+            assert len(shares) == 1, "media have a pass of their own"
+            self._backend.decode_media(slot.index, len(slot.tokens), media)
+        else:
+            self._backend.decode([self._run(share) for share in shares])
 
     def _run(self, share: Share) -> Run:
         slot = self._slots[share.slot]
@@ -314,11 +324,23 @@ class Engine:
         if sequence.stop_matcher.stopped:
             self._tell(sequence, text, token)
             self._finish(slot, sequence, DoneReason.STOP)
-        elif len(sequence.generated) >= sequence.generated_max:
-            self._tell(sequence, text, token)
-            self._finish(slot, sequence, DoneReason.LENGTH)
         else:
             self._tell(sequence, text, token)
+            if len(sequence.generated) >= sequence.generated_max or not self._has_room(slot, sequence):
+                self._finish(slot, sequence, DoneReason.LENGTH)
+
+    def _has_room(self, slot: Slot, sequence: Sequence) -> bool:
+        """Whether the next token has room, if need be because older ones leave."""
+        if not sequence.fills_context:
+            return True
+        kept = sequence.kept_tokens
+        leaving = leaving_tokens(len(slot.tokens), kept)
+        if not sequence.shifts or not self._backend.shift(slot.index, kept, leaving):
+            return False
+        del slot.tokens[kept : kept + leaving]
+        sequence.shifted_tokens += leaving
+        self._tree.insert(slot.index, slot.tokens[:kept])
+        return True
 
     def _tell(self, sequence: Sequence, text: str, *tokens: int) -> None:
         logprobs = sequence.held_logprobs.release(len(text))
@@ -333,16 +355,21 @@ class Engine:
             if rest or token is not None:
                 self._tell(sequence, rest, *(() if token is None else (token,)))
         usage, stop_string = sequence.usage(self._now_ns()), sequence.stop_matcher.matched
-        self._events.append(SequenceFinished(sequence.sequence_id, reason, usage, tuple(sequence.prompt), stop_string))
+        prompt = tuple(words_of(sequence.prompt))
+        self._events.append(
+            SequenceFinished(sequence.sequence_id, reason, usage, prompt, stop_string, sequence.shifted_tokens)
+        )
         self._release(slot)
 
     def _release(self, slot: Slot) -> None:
-        """Free the slot; what it holds stays as a cached prefix."""
+        """Free the slot; what it holds stays as a cached prefix, unless it was moved."""
         sequence = slot.sequence
         assert sequence is not None
         if sequence.sampler is not None:
             sequence.sampler.close()
         slot.sequence = None
+        if sequence.shifted_tokens:
+            slot.tokens = slot.tokens[: self._keep(slot, sequence.kept_tokens)]
         slot.undecoded_tokens = min(slot.undecoded_tokens, len(slot.tokens))
         self._tree.insert(slot.index, slot.tokens)
 

@@ -7,11 +7,15 @@ import msgspec
 
 
 class SlotView(msgspec.Struct, frozen=True):
-    """A busy slot. `pending_tokens` are prompt tokens not yet computed; 0 means it decodes. Low `order` came first."""
+    """A busy slot. `pending_tokens` are prompt tokens to be computed next; 0 means it decodes. Low `order` came first.
+
+    With `whole` they are an image's, and are computed all at once in a pass of their own.
+    """
 
     slot: int
     order: int
     pending_tokens: int
+    whole: bool = False
 
 
 PROMPT_TOKENS_MIN: Final = 2
@@ -51,14 +55,20 @@ together only when they come in ascending order (`llama_batch_allocr::split_equa
 
 
 def plan(view: Iterable[SlotView], limits: Limits) -> tuple[Pass, ...]:
-    """The next forward passes: one token for every decoding slot, then prompt tokens, first come first served."""
+    """The next forward passes: one token for every decoding slot, then prompt tokens, first come first served.
+
+    An image takes as long as it takes; so a plan holds one at most, and then no other prompt tokens.
+    """
     slots = sorted(view, key=lambda slot: slot.order)
     decoding = [Share(slot.slot, 1) for slot in slots if slot.pending_tokens == 0][: limits.batch_tokens_max]
     room = limits.batch_tokens_max - (0 if limits.prompts_apart else len(decoding))
     if decoding:
         room = min(room, limits.prefill_tokens_max)
-    prompts = _prompt_shares((slot for slot in slots if slot.pending_tokens), room, apart=limits.prompts_apart)
-    if not limits.prompts_apart:
+    waiting = [slot for slot in slots if slot.pending_tokens]
+    prompts = _prompt_shares(waiting, room, apart=limits.prompts_apart)
+    if waiting and waiting[0].whole:
+        passes = [decoding, [Share(waiting[0].slot, waiting[0].pending_tokens)]]
+    elif not limits.prompts_apart:
         passes = [[*decoding, *prompts]]
     elif decoding:
         passes = [decoding, *([share] for share in prompts)]
@@ -68,8 +78,11 @@ def plan(view: Iterable[SlotView], limits: Limits) -> tuple[Pass, ...]:
 
 
 def _prompt_shares(slots: Iterable[SlotView], room: int, *, apart: bool) -> list[Share]:
+    """Of texts, up to the first image."""
     shares: list[Share] = []
     for slot in slots:
+        if slot.whole:
+            break
         count = _portion(slot.pending_tokens, room) if apart else min(slot.pending_tokens, room)
         if count:
             shares.append(Share(slot.slot, count))

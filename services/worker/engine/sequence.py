@@ -9,6 +9,8 @@ import msgspec
 from services.worker.engine.backend import Constraint, Sampler
 from services.worker.engine.detokenizer import Detokenizer
 from services.worker.engine.held_logprobs import HeldLogprobs
+from services.worker.engine.media import Media
+from services.worker.engine.shifting import CONTEXTS_MAX
 from services.worker.engine.stopping import StopMatcher
 from shared.errors import ErrorInfo
 from shared.generation import PLAIN_SAMPLING, DoneReason, Sampling, TokenLogprob, Usage
@@ -18,14 +20,18 @@ from shared.options import Options
 class NewSequence(msgspec.Struct, frozen=True, kw_only=True, tag="admit"):
     """A generation to run. `prompt` follows the tokens of `context`.
 
+    `images` are the files, pictures or sound, that stand in the prompt where its markers are, in order.
     `shared_prefix` is the beginning of `prompt` that holds nothing of the tenant's own; what is cached of it may
     serve other tenants. `markers` are special tokens, otherwise without text, whose text is part of the output.
+    With `shifts` a full context loses its older half and the generation goes on; with `cuts_prompt` a prompt that is
+    too long loses its middle.
     A JSON schema binds what follows the first `constrain_after` of the output, which cannot end before that.
     `count_only` asks for the number of prompt tokens and no generation.
     """
 
     sequence_id: int
     prompt: str
+    images: tuple[bytes, ...] = ()
     context: tuple[int, ...] = ()
     shared_prefix: str = ""
     tenant: str
@@ -33,6 +39,8 @@ class NewSequence(msgspec.Struct, frozen=True, kw_only=True, tag="admit"):
     sampling: Sampling = PLAIN_SAMPLING
     markers: tuple[str, ...] = ()
     constrain_after: str = ""
+    shifts: bool = False
+    cuts_prompt: bool = False
     count_only: bool = False
 
 
@@ -45,6 +53,13 @@ class TokensOut(msgspec.Struct, frozen=True, tag="tokens", array_like=True):
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
+class PromptCut(msgspec.Struct, frozen=True, tag="cut", array_like=True):
+    """So many tokens in the middle of a prompt were left out, because it was too long. Comes before all tokens."""
+
+    sequence_id: int
+    left_out_tokens: int
+
+
 class VectorsOut(msgspec.Struct, frozen=True, tag="vectors", array_like=True):
     """The next inputs of an embedding, each as little-endian 32-bit floats; `truncated_count` of them were cut."""
 
@@ -54,9 +69,10 @@ class VectorsOut(msgspec.Struct, frozen=True, tag="vectors", array_like=True):
 
 
 class SequenceFinished(msgspec.Struct, frozen=True, tag="finished", array_like=True):
-    """A sequence came to its end; `prompt_token_ids` are those it was given, context included.
+    """A sequence came to its end; `prompt_token_ids` are those it was given, context included and images left out.
 
-    `stop_string` is the one that ended it, if one did.
+    `stop_string` is the one that ended it, if one did. `shifted_tokens` left its context on the way. Of a sequence that
+    was only counted, `context_tokens` says how many it may have.
     """
 
     sequence_id: int
@@ -64,6 +80,8 @@ class SequenceFinished(msgspec.Struct, frozen=True, tag="finished", array_like=T
     usage: Usage
     prompt_token_ids: tuple[int, ...]
     stop_string: str = ""
+    shifted_tokens: int = 0
+    context_tokens: int = 0
 
 
 class SequenceFailed(msgspec.Struct, frozen=True, tag="failed", array_like=True):
@@ -71,7 +89,7 @@ class SequenceFailed(msgspec.Struct, frozen=True, tag="failed", array_like=True)
     error: ErrorInfo
 
 
-SequenceEvent = TokensOut | VectorsOut | SequenceFinished | SequenceFailed
+SequenceEvent = PromptCut | TokensOut | VectorsOut | SequenceFinished | SequenceFailed
 
 
 class Phase(StrEnum):
@@ -106,16 +124,22 @@ class Sequence:
         new: NewSequence,
         *,
         prompt: list[int],
+        media: Mapping[int, Media],
         shared_tokens: int,
         markers: Mapping[int, bytes],
         tokens_max: int,
         received_ns: int,
+        left_out_tokens: int = 0,
+        kept_tokens: int = 0,
     ) -> None:
         self.sequence_id = new.sequence_id
         self.tenant = new.tenant
         self.options = new.options
         self.sampling = new.sampling
         self.prompt = prompt
+        self.media = media  # by their first token
+        self.left_out_tokens = left_out_tokens  # of the prompt as it came
+        self.kept_tokens = kept_tokens  # in front, whatever leaves a full context
         self.shared_tokens = shared_tokens
         self.tokens_max = tokens_max
         self.received_ns = received_ns
@@ -123,6 +147,8 @@ class Sequence:
         self.cached_tokens = 0
         self.computed_tokens = 0  # of the prompt
         self.generated: list[int] = []
+        self.shifts = new.shifts
+        self.shifted_tokens = 0  # that left the context
         self.phase = Phase.WAITING
         self.slot = -1
         self.markers = markers
@@ -134,11 +160,29 @@ class Sequence:
         self.held_logprobs = HeldLogprobs()
 
     @property
+    def coming_media(self) -> Media | None:
+        """What the prompt goes on with, where that is not text."""
+        return self.media.get(self.computed_tokens)
+
+    @property
+    def pending_tokens(self) -> int:
+        """Tokens of the prompt that may be computed next: one image's, or those of the text up to the next."""
+        if (media := self.coming_media) is not None:
+            return len(media.tokens)
+        end = min((begin for begin in self.media if begin > self.computed_tokens), default=len(self.prompt))
+        return end - self.computed_tokens
+
+    @property
     def generated_max(self) -> int:
-        """How many tokens it may generate: what was asked for, and what the context leaves."""
-        room = self.tokens_max - len(self.prompt)
+        """How many tokens it may generate: what was asked for, and what the context leaves or, shifting, allows."""
+        room = CONTEXTS_MAX * self.tokens_max if self.shifts else self.tokens_max - len(self.prompt)
         asked = self.options.num_predict
         return min(asked, room) if asked > 0 else room
+
+    @property
+    def fills_context(self) -> bool:
+        """Whether its next token has no room."""
+        return len(self.prompt) + len(self.generated) - self.shifted_tokens >= self.tokens_max
 
     def usage(self, now_ns: int) -> Usage:
         first_ns = self.first_token_ns or now_ns

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from services.worker.engine.scheduler import PROMPT_TOKENS_MIN
+from services.worker.engine.media import startable
 from services.worker.engine.sequence import Sequence
 
 COPY_TOKENS_MIN: Final = 32
@@ -52,14 +52,14 @@ def reusable_tokens(slot: Slot, sequence: Sequence, matched_tokens: int) -> int:
     """How much of the matching beginning this sequence may use.
 
     Another tenant's slot serves only what is shared by construction, a reproducible sequence only tokens that were
-    never decoded. The last prompt token is always computed, because its logits are needed, and never alone.
+    never decoded. What is left is computed as it would be without reuse (`startable`).
     """
-    usable = max(0, min(matched_tokens, len(sequence.prompt) - PROMPT_TOKENS_MIN))
+    usable = matched_tokens
     if slot.tenant != sequence.tenant:
         usable = min(usable, slot.shared_tokens, sequence.shared_tokens)
     if sequence.options.reproducible:
         usable = min(usable, slot.undecoded_tokens)
-    return usable
+    return startable(usable, prompt_tokens=len(sequence.prompt), media=sequence.media)
 
 
 def choose(candidates: Seq[Candidate]) -> Choice | None:

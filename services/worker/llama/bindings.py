@@ -20,12 +20,12 @@ def _remember(level: int, text: bytes, _user_data: Any) -> None:
         _recent_log.append(line)
 
 
-_log_callback = lib.llama_log_callback(_remember)
+log_callback = lib.llama_log_callback(_remember)
 
 
 def start() -> None:
     """Initialise llama.cpp once per process; its warnings are kept for error messages instead of printed."""
-    lib.llama_log_set(_log_callback, ctypes.c_void_p(0))
+    lib.llama_log_set(log_callback, ctypes.c_void_p(0))
     lib.llama_backend_init()
 
 

@@ -21,6 +21,11 @@ class LlamaVocabulary:
         self.eos_text = bindings.token_text(vocab, lib.llama_vocab_eos(vocab))
         self.piece = lru_cache(maxsize=65_536)(self._piece)
 
+    @cached_property
+    def front(self) -> Sequence[int]:
+        """The tokens that begin every prompt."""
+        return self.tokenize("", add_special=True)
+
     def tokenize(self, text: str, *, add_special: bool) -> list[int]:
         tokens = bindings.tokenize(self._vocab, text.encode(), add_special=add_special)
         # Chat templates often write the BOS token that the tokenizer adds as well.

@@ -85,6 +85,7 @@ class Residency:
         self._changing = asyncio.Lock()
         self._threads_count = limits.threads_count
         self._background: set[asyncio.Task[None]] = set()
+        self._load_s: dict[Digest, float] = {}  # how long weights took the last time, a few bytes for each ever loaded
 
     def state(self, *, draining: bool) -> WorkerState:
         now_s, now_unix_ms = self._clock.monotonic_s(), self._clock.unix_ms()
@@ -111,6 +112,8 @@ class Residency:
                 slots_count=self._limits.slots_count,
                 size_bytes=wanted_bytes,
                 keep_alive_s=self._limits.keep_alive_s,
+                now_s=self._clock.monotonic_s(),
+                load_expected_s=self._load_s.get(entry.weights),
             )
             self._models[entry.weights] = resident
             self._on_change()
@@ -123,7 +126,7 @@ class Residency:
                 outcome = cause.code if isinstance(cause, CorralError) else "cancelled"
                 metrics.MODEL_LOAD_SECONDS.labels(outcome).observe(self._clock.monotonic_s() - started_s)
                 raise
-            load_s = self._clock.monotonic_s() - started_s
+            load_s = self._load_s[entry.weights] = self._clock.monotonic_s() - started_s
             metrics.MODEL_LOAD_SECONDS.labels("ok").observe(load_s)
             log.info("model_loaded", model=entry.name.short, load_s=round(load_s, 3), size_bytes=wanted_bytes)
             self._on_change()
@@ -159,6 +162,7 @@ class Residency:
         options = load_options_from(merged(entry.params))
         path = await self._blobs.path(entry.weights_blob)
         adapters = [str(await self._blobs.path(adapter)) for adapter in entry.adapters]
+        projector = None if entry.projector is None else str(await self._blobs.path(entry.projector))
         others_bytes = sum(model.size_bytes for model in self._models.values() if model is not resident)
         fitting = sizes.context_tokens_fitting(
             entry, slots_count=limits.slots_count, memory_bytes=limits.memory_bytes_max - others_bytes
@@ -173,6 +177,7 @@ class Residency:
                 params=LlamaParams(
                     path=str(path),
                     adapters=tuple(adapters),
+                    projector=projector,
                     n_ctx_seq=context_tokens,
                     n_seq_max=EMBED_SEQUENCES_MAX if entry.embeds else limits.slots_count,
                     n_batch=max(BATCH_TOKENS_MIN, options.num_batch),

@@ -23,12 +23,23 @@ class State(StrEnum):
 class Resident:
     """Mutable record; `leases` counts running generations, and keep-alive starts when the last one ends."""
 
-    def __init__(self, entry: ModelEntry, *, slots_count: int, size_bytes: int, keep_alive_s: float) -> None:
+    def __init__(
+        self,
+        entry: ModelEntry,
+        *,
+        slots_count: int,
+        size_bytes: int,
+        keep_alive_s: float,
+        now_s: float = 0.0,
+        load_expected_s: float | None = None,
+    ) -> None:
         self.entry = entry
         self.slots_count = slots_count
         self.size_bytes = size_bytes
         self.keep_alive_s = keep_alive_s
         self.state = State.LOADING
+        self.created_s = now_s
+        self.load_expected_s = load_expected_s
         self.leases = 0
         self.idle = asyncio.Event()
         self.idle.set()
@@ -54,6 +65,7 @@ class Resident:
         if not self.pinned:
             last_used_s = now_s if self.leases else self.last_used_s
             expires_unix_ms = now_unix_ms + round((last_used_s + self.keep_alive_s - now_s) * 1000)
+        is_loading = self.state is State.LOADING
         return ResidentModel(
             weights=self.entry.weights,
             model=self.entry.name.full,
@@ -63,4 +75,6 @@ class Resident:
             slots_count=self.slots_count,
             slots_in_use=self.leases,
             expires_unix_ms=expires_unix_ms,
+            loading_since_unix_ms=now_unix_ms - round((now_s - self.created_s) * 1000) if is_loading else None,
+            load_expected_s=self.load_expected_s if is_loading else None,
         )

@@ -9,6 +9,9 @@ from shared.model_index import ModelEntry
 COMPUTE_BYTES: Final = 192 << 20
 """A runner's own memory and llama.cpp's compute buffers at the default batch size."""
 
+PROJECTOR_BYTES: Final = 384 << 20
+"""What a projector takes beside its weights: compute buffers, embeddings that are kept, pictures being decoded."""
+
 HEAD_LENGTH: Final = 64
 """The usual size of an attention head; the index does not know how many a model has."""
 
@@ -17,7 +20,7 @@ MEMORY_SHARE: Final = 0.8
 
 
 def model_bytes(entry: ModelEntry, *, context_tokens: int, slots_count: int) -> int:
-    """Weights, keys and values of every slot's whole context, and compute buffers.
+    """Weights, adapters and projector, keys and values of every slot's whole context, and compute buffers.
 
     A model that embeds has one context for all, and computes attention between all its tokens at once.
     """
@@ -25,17 +28,22 @@ def model_bytes(entry: ModelEntry, *, context_tokens: int, slots_count: int) -> 
         own_bytes = (entry.kv_bytes_per_token + _attention_bytes(entry) * context_tokens) * context_tokens
     else:
         own_bytes = entry.kv_bytes_per_token * context_tokens * slots_count
-    return entry.weights_bytes + own_bytes + COMPUTE_BYTES
+    return _fixed_bytes(entry) + own_bytes
 
 
 def context_tokens_fitting(entry: ModelEntry, *, slots_count: int, memory_bytes: int) -> int:
     """The largest context a slot can have within `memory_bytes`, no more than the model was trained for."""
-    room = memory_bytes - entry.weights_bytes - COMPUTE_BYTES
+    room = memory_bytes - _fixed_bytes(entry)
     if entry.embeds:
         return max(0, min(entry.context_length, _root(_attention_bytes(entry), entry.kv_bytes_per_token, room)))
     if entry.kv_bytes_per_token == 0:
         return entry.context_length
     return max(0, min(entry.context_length, room // (entry.kv_bytes_per_token * slots_count)))
+
+
+def _fixed_bytes(entry: ModelEntry) -> int:
+    """What it takes whatever the context."""
+    return entry.weights_bytes + COMPUTE_BYTES + (0 if entry.projector is None else PROJECTOR_BYTES)
 
 
 def _attention_bytes(entry: ModelEntry) -> int:

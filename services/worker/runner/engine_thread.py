@@ -18,6 +18,9 @@ from shared.errors import CorralError
 
 PREFILL_TOKENS_MIN: Final = 16
 
+SEEING_CONTEXT_TOKENS_MIN: Final = 2048
+"""What a model with a projector gives a sequence that asks for less, as Ollama does."""
+
 
 def run(command: Open, inbox: "queue.SimpleQueue[Command]", pipe: socket.socket) -> None:
     """Open the model, then serve commands for ever; the reading thread ends the process when the worker is gone."""
@@ -32,7 +35,11 @@ def run(command: Open, inbox: "queue.SimpleQueue[Command]", pipe: socket.socket)
     engine = Engine(
         backend,
         batch_tokens_max=params.n_batch,
-        context_limits=ContextLimits(min(params.n_ctx_seq, context_tokens_max), context_tokens_max),
+        context_limits=ContextLimits(
+            min(params.n_ctx_seq, context_tokens_max),
+            context_tokens_max,
+            tokens_min=1 if params.projector is None else SEEING_CONTEXT_TOKENS_MIN,
+        ),
         pace=PrefillPace(target_s=command.step_target_s, tokens_min=PREFILL_TOKENS_MIN, tokens_max=params.n_batch),
         prompts_apart=not (params.flash_attn or params.kv_unified),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from services.worker.engine.sequence import SequenceEvent, TokensOut
+from services.worker.engine.sequence import PromptCut, SequenceEvent, TokensOut
 from services.worker.runner.messages import StepDone
 
 
@@ -23,21 +23,25 @@ class Reports:
     def add(self, events: list[SequenceEvent], *, context_tokens: int, more_to_come: bool, now_s: float) -> None:
         """Take one step's events, and report if one of them is urgent, no step follows or the interval is over."""
         urgent = False
+        first: list[SequenceEvent] = []  # what must be known before a sequence's tokens
         last: list[SequenceEvent] = []
         for event in events:
             if isinstance(event, TokensOut):
                 urgent |= event.sequence_id not in self._known
                 self._known.add(event.sequence_id)
                 self._hold(event)
+            elif isinstance(event, PromptCut):
+                urgent = True
+                first.append(event)
             else:
                 urgent = True
                 self._known.discard(event.sequence_id)
                 last.append(event)
-        if not (self._held or last):
+        if not (first or self._held or last):
             return
         if more_to_come and not urgent and now_s - self._sent_s < self._interval_s:
             return
-        self._send(StepDone(events=[*self._held.values(), *last], context_tokens=context_tokens))
+        self._send(StepDone(events=[*first, *self._held.values(), *last], context_tokens=context_tokens))
         self._held.clear()
         self._sent_s = now_s
 

@@ -72,6 +72,31 @@ async def test_run_streams_the_reply_to_what_was_piped_and_typed(corral: Corral,
     ]
 
 
+@pytest.mark.parametrize(("flag", "think"), [("--think", True), ("--think=low", "low")])
+async def test_run_tells_thoughts_apart_from_what_a_program_reads(
+    corral: Corral, cluster: Cluster, flag: str, think: object
+) -> None:
+    code, out, err = await corral("run", "smollm2:135m", flag, piped="why?")
+    assert (code, out) == (0, "Hello\n\n")
+    assert err == "Thinking...\nLet me see.\n...done thinking.\n\n"
+    assert cluster.asked[-1][2]["think"] == think
+    assert (await corral("run", "smollm2:135m", flag, "--hidethinking", piped="why?"))[2] == ""
+
+
+async def test_run_sends_the_pictures_that_a_prompt_names_to_a_model_that_sees(
+    corral: Corral, cluster: Cluster, tmp_path: Path
+) -> None:
+    picture = tmp_path / "cat.png"
+    picture.write_bytes(b"picture")
+    prompt = f"What is on {picture}?"
+    await corral("run", "smollm2:135m", piped=prompt)
+    assert cluster.asked[-1][2]["prompt"] == prompt
+    cluster.capabilities = ["completion", "vision"]
+    await corral("run", "smollm2:135m", piped=f"What is on '{picture}' ?")
+    assert cluster.asked[-1][2]["prompt"] == "What is on  ?"
+    assert cluster.asked[-1][2]["images"] == ["cGljdHVyZQ=="]
+
+
 async def test_what_is_piped_in_need_not_be_utf_8(corral: Corral, cluster: Cluster) -> None:
     assert (await corral("run", "smollm2:135m", piped=b"caf\xe9"))[0] == 0
     assert cluster.asked[-1][2]["prompt"] == "caf\ufffd"
@@ -199,7 +224,7 @@ async def test_run_pulls_a_model_that_is_absent(corral: Corral, cluster: Cluster
     code, out, err = await corral("run", "llama3", "hi")
     assert (code, out) == (0, "Hello\n\n")
     assert err.splitlines()[0] == "pulling manifest"
-    assert [path for _, path, _ in cluster.asked] == ["/api/show", "/api/pull", "/api/generate"]
+    assert [path for _, path, _ in cluster.asked] == ["/api/show", "/api/pull", "/api/show", "/api/generate"]
 
 
 async def test_who_may_not_pull_is_told_that_the_model_is_absent(corral: Corral, cluster: Cluster) -> None:
@@ -264,7 +289,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, *lines: str | type[BaseException]) ->
 async def converse(address: str) -> None:
     def hold() -> None:
         with Client(address) as client:
-            conversation.hold(client, {"model": "smollm2:135m"}, verbose=False)
+            conversation.hold(client, {"model": "smollm2:135m"}, takes_files=False, verbose=False, thoughts=sys.stdout)
 
     await asyncio.to_thread(hold)
 
@@ -308,7 +333,7 @@ async def test_ctrl_c_ends_the_reply_and_keeps_what_came(
 
     def hold() -> None:
         with Client(address) as client:
-            conversation.hold(client, {"model": "smollm2:135m"}, verbose=False)
+            conversation.hold(client, {"model": "smollm2:135m"}, takes_files=False, verbose=False, thoughts=sys.stdout)
 
     monkeypatch.setattr("sys.stdout", Interrupting())
     await asyncio.to_thread(hold)

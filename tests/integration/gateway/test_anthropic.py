@@ -132,7 +132,12 @@ async def test_a_worker_that_fails_before_any_text_is_an_error_with_a_status(
         ({}, 400, "invalid_request_error", "model is required"),
         ({"model": "absent"}, 404, "not_found_error", "model 'absent' not found"),
         ({"max_tokens": None}, 400, "invalid_request_error", "max_tokens is required and must be positive"),
-        ({"thinking": {"type": "enabled"}}, 400, "invalid_request_error", '"tiny" does not support thinking'),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "url"}}]}]},
+            400,
+            "invalid_request_error",
+            "invalid image source type: url. Only base64 images are supported.",
+        ),
         (
             {"tools": [{"name": "t"}]},
             400,

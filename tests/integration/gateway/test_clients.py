@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import aiohttp
+import httpx
 import ollama
 import openai
 import pytest
@@ -53,6 +54,22 @@ async def test_ollama_generates_with_and_without_streaming(
     assert (reply.response, reply.context) == ("Hello", [0, 1])
     chunks = [chunk async for chunk in await ollama_client.generate(model="tiny", prompt="Hi", stream=True)]
     assert "".join(chunk.response or "" for chunk in chunks) == "Hello"
+
+
+async def test_a_text_may_hold_whatever_some_take_for_the_end_of_a_line(
+    gateway_url: str, ollama_client: ollama.AsyncClient, openai_client: openai.AsyncOpenAI, worker: ScriptedWorker
+) -> None:
+    said = "a\u2028b\u2029c\x85d"
+    worker.play = say(said)
+    messages = [{"role": "user", "content": "Hi"}]
+    stream = await ollama_client.chat(model="tiny", messages=messages, stream=True)
+    assert "".join([chunk.message.content or "" async for chunk in stream]) == said
+    async with httpx.AsyncClient(base_url=gateway_url) as reader:
+        for path in ("/v1/chat/completions", "/v1/messages", "/v1/responses"):
+            body = {"model": "tiny", "messages": messages, "input": "Hi", "max_tokens": 9, "stream": True}
+            async with reader.stream("POST", path, json=body) as response:
+                lines = [line async for line in response.aiter_lines()]
+            assert all(not line or line.startswith(("data: ", "event: ")) for line in lines)
 
 
 async def test_ollama_raises_our_error_with_its_status(ollama_client: ollama.AsyncClient) -> None:

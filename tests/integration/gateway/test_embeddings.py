@@ -17,7 +17,7 @@ from integration.gateway.setup import (
     settings,
     until_no_job_is_left,
 )
-from services.gateway.handlers.relay import TRUNCATED_HEADER
+from services.gateway.handlers.notices import TRUNCATED_HEADER
 from shared.errors import InputTooLong, RunnerDied
 from shared.generation import EmbedPrompt, LoadOnly
 from shared.model_index import ModelIndex

@@ -75,7 +75,6 @@ CASES: list[tuple[str, bytes, int, str]] = [
         500,
         'invalid format: "\\"xml\\""; expected "json" or a valid JSON Schema object',
     ),
-    ("generate", b'{"model":"tiny","prompt":"a","shift":true}', 400, "this server does not support shift yet"),
     (
         "chat",
         b'{"model":"tiny","messages":[{"role":"user","content":[]}]}',
@@ -105,13 +104,13 @@ OPENAI_CASES: list[tuple[bytes, int, str, str]] = [
     (chat_with(model="absent"), 404, "model 'absent' not found", "not_found_error"),
     (chat_with(model="embedder"), 400, '"embedder" does not support chat', "invalid_request_error"),
     (
-        chat_with(functions=[{}]),
+        chat_with(tools=[{"type": "function"}]),
         400,
-        "this server does not support functions yet",
+        "a tool needs a name",
         "invalid_request_error",
     ),
     (
-        chat_with(tools=[{"type": "function"}]),
+        chat_with(tools=[{"type": "function", "function": {"name": "f"}}]),
         400,
         "registry.ollama.ai/library/tiny:latest does not support tools",
         "invalid_request_error",
@@ -130,7 +129,9 @@ OPENAI_CASES: list[tuple[bytes, int, str, str]] = [
         "invalid_request_error",
     ),
     (
-        chat_with(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": "data:"}]}]),
+        chat_with(
+            messages=[{"role": "user", "content": [{"type": "image_url", "image_url": "data:image/png;base64,aGk="}]}]
+        ),
         400,
         '"tiny" does not support images',
         "invalid_request_error",

@@ -161,7 +161,7 @@ async def test_a_failure_before_the_first_byte_has_its_own_status(
         http.post(f"{gateway_url}/api/generate", json={"model": "tiny", "prompt": "a", "stream": streams}) as response,
     ):
         assert response.status == 400
-        assert "the prompt has 9 tokens" in (await response.json())["error"]
+        assert "(9 tokens, 4 available)" in (await response.json())["error"]
 
 
 async def test_a_failure_in_mid_stream_is_a_last_line_without_done(

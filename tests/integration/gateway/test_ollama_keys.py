@@ -173,32 +173,3 @@ async def test_a_damaged_key_is_refused(url: str, http: aiohttp.ClientSession) -
     async with http.post(f"{url}/api/keys", json=body, headers=ADMIN) as response:
         assert response.status == 400
         assert await response.json() == {"error": "ssh_public_key is damaged: this is not an ed25519 public key"}
-
-
-class CommandLine:
-    """`ollama` with OLLAMA_AUTH set: it signs the method, the path and the moment."""
-
-    def __init__(self, http: aiohttp.ClientSession, url: str, key: OllamaKey) -> None:
-        self._http = http
-        self._url = url
-        self._key = key
-
-    async def call(self, method: str, path: str, *, signed_path: str = "", ts: int = 0) -> tuple[int, str]:
-        moment = ts or int(time.time())
-        text = f"{method},{signed_path or path}?ts={moment}".encode()
-        headers = {"Authorization": self._key.authorization(text)}
-        async with self._http.request(method, f"{self._url}{path}?ts={moment}", headers=headers) as response:
-            return response.status, await response.text()
-
-
-async def test_the_official_command_line_is_let_in_by_its_signature(
-    url: str, http: aiohttp.ClientSession, key: OllamaKey
-) -> None:
-    ollama = CommandLine(http, url, key)
-    status, text = await ollama.call("GET", "/api/ps")
-    assert (status, "corral keys add-ssh" in text) == (403, True)
-    await register(http, url, key)
-    assert (await ollama.call("GET", "/api/ps"))[0] == 200
-    assert (await ollama.call("POST", "/api/pull"))[0] == 403
-    assert (await ollama.call("GET", "/api/ps", signed_path="/api/tags"))[0] == 403
-    assert (await ollama.call("GET", "/api/ps", ts=int(time.time()) - 2 * SKEW_S_MAX))[0] == 403

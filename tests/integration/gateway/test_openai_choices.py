@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 from redis.asyncio import Redis
 
-from fakes.model_entries import WEIGHTS
+from fakes.model_entries import WEIGHTS, model_entry
 from fakes.worker import ScriptedWorker, Stage, say
 from integration.gateway.setup import TINY, serving, settings, until_no_job_is_left
 from shared.errors import ModelLoadFailed
-from shared.generation import ChatPrompt, Message, RawPrompt
+from shared.generation import ChatPrompt, InsertPrompt, Message, Piece, RawPrompt, Sampling, TokenLogprob
 from shared.model_index import ModelIndex
 
 HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
@@ -148,7 +149,8 @@ async def test_one_choice_that_fails_fails_the_reply_and_ends_the_others(
     ("fields", "text"),
     [
         ({"suffix": "b"}, "does not support insert"),
-        ({"logprobs": 1}, "this server does not support logprobs yet"),
+        ({"logprobs": 6}, "logprobs must be between 0 and 5"),
+        ({"logprobs": 1, "echo": True}, "a prompt's log-probabilities are not computed"),
         ({"n": 0}, "n must be at least 1"),
         ({"best_of": 3}, "best_of must equal n: answers are not ranked"),
         ({"prompt": ["a"] * 5}, "this request asks for 5 answers; at most 4 are given at once"),
@@ -181,3 +183,47 @@ async def test_an_empty_prompt_only_loads_the_model(client: openai.AsyncOpenAI, 
     async with ScriptedWorker(redis, redis_url, WEIGHTS, play=say("unused")).running():
         reply = await client.completions.create(model="tiny", prompt="")
     assert [(str(one.finish_reason), one.text) for one in reply.choices] == [("load", "")]
+
+
+async def test_a_gap_between_two_texts_reaches_the_worker(
+    client: openai.AsyncOpenAI, worker: ScriptedWorker, redis: Redis
+) -> None:
+    template = "{{ .Prompt }}<gap>{{ .Suffix }}"
+    coder = msgspec.structs.replace(model_entry("coder", capabilities=("completion", "insert")), template=template)
+    await ModelIndex(redis).publish([coder])
+    await client.completions.create(model="coder", prompt="def f():", suffix="return x")
+    assert worker.requests[0].prompt == InsertPrompt(before="def f():", after="return x", template=template)
+
+
+async def test_log_probabilities_of_a_text_have_their_older_form(
+    client: openai.AsyncOpenAI, redis: Redis, redis_url: str
+) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.start()
+        likely = TokenLogprob(b"!", -0.5)
+        await stage.tell(
+            Piece("Hi", logprobs=(TokenLogprob(b"Hi", -0.25, (likely,)),)),
+            Piece("!", logprobs=(likely,)),
+        )
+        await stage.finish()
+
+    async with ScriptedWorker(redis, redis_url, WEIGHTS, play=play).running() as worker:
+        whole = await client.completions.create(model="tiny", prompt="a", logprobs=1, logit_bias={"5": -100})
+        stream = await client.completions.create(model="tiny", prompt="a", logprobs=1, stream=True)
+        parts = [chunk.choices[0].logprobs async for chunk in stream]
+    assert worker.requests[0].sampling == Sampling(top_logprobs=1, logit_bias={5: -100.0})
+    told = whole.choices[0].logprobs
+    assert told is not None
+    assert (told.tokens, told.token_logprobs, told.text_offset) == (["Hi", "!"], [-0.25, -0.5], [0, 2])
+    assert told.top_logprobs == [{"!": -0.5, "Hi": -0.25}, {"!": -0.5}]
+    assert [part and part.text_offset for part in parts] == [[0], [2], None]
+
+
+async def test_a_model_that_can_do_without_thinking_completes_without_it(
+    client: openai.AsyncOpenAI, worker: ScriptedWorker, redis: Redis
+) -> None:
+    await ModelIndex(redis).publish([model_entry("thinker", capabilities=("completion", "thinking"))])
+    await client.completions.create(model="thinker", prompt="Hi")
+    prompt = worker.requests[0].prompt
+    assert isinstance(prompt, ChatPrompt)
+    assert prompt.think is False

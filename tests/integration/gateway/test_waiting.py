@@ -158,6 +158,23 @@ async def test_the_first_sign_of_life_tells_the_place_in_the_queue(
         await until_no_job_is_left(redis)
 
 
+async def test_the_first_sign_of_life_tells_how_far_the_model_is(
+    redis: Redis, redis_url: str, http: aiohttp.ClientSession
+) -> None:
+    await ModelIndex(redis).publish([TINY])
+    loading = ScriptedWorker(redis, redis_url, WEIGHTS, play=Late(), load_expected_s=8.0)
+    quick = settings(redis_url, heartbeat_s=HEARTBEAT_S)
+    async with serving(quick) as url, http.post(f"{url}/api/chat", json=CHAT) as response:
+        assert response.headers["X-Corral-Model-State"] == "absent"
+    async with loading.running(), serving(quick) as url, http.post(f"{url}/api/chat", json=CHAT) as response:
+        state, elapsed, expected = response.headers["X-Corral-Model-State"].split("; ")
+        assert (state, expected) == ("loading", "expected_s=8.0")
+        assert 0 <= float(elapsed.removeprefix("elapsed_s=")) < 60
+        (waiting,) = await generations(http, url)
+        assert (waiting["model_state"], waiting["load_expected_s"]) == ("loading", 8.0)
+    await until_no_job_is_left(redis)
+
+
 async def test_a_client_that_leaves_while_it_waits_ends_its_job(url: str, redis: Redis) -> None:
     async with aiohttp.ClientSession() as session, session.post(f"{url}/api/chat", json=CHAT) as response:
         await response.content.readline()
@@ -184,10 +201,14 @@ async def test_a_user_sees_what_runs_and_what_waits_and_nobody_elses(
                     "model": "tiny:latest",
                     "state": "waiting",
                     "position": place,
+                    "model_state": "absent",
                 }
                 for place, one in enumerate((first, second), start=1)
             ]
-            assert await generations(owner, url) == waiting
+            told = await generations(owner, url)
+            waits = [one.pop("waiting_s") for one in told]
+            assert told == waiting
+            assert all(isinstance(seconds, float) and 0 < seconds < 60 for seconds in waits)
             assert await generations(http, url, headers=bob) == []
             async with ScriptedWorker(redis, redis_url, WEIGHTS, play=late).running() as worker:
                 await worker.until(lambda: len(worker.requests) == 2)

@@ -9,7 +9,17 @@ from fakes.gateway_desk import GatewayDesk
 from fakes.polling import until
 from harness.worker_service import WorkerService
 from shared import keys
-from shared.generation import ChatPrompt, Delta, DoneReason, Finished, LoadOnly, Message, RequestId, Started
+from shared.generation import (
+    ChatPrompt,
+    Delta,
+    DoneReason,
+    Finished,
+    LoadOnly,
+    Message,
+    RequestId,
+    Started,
+    Truncated,
+)
 from shared.model_index import ModelEntry
 
 
@@ -42,6 +52,16 @@ async def test_a_request_without_a_prompt_only_waits_for_the_model(desk: Gateway
     assert finished.reason is DoneReason.LOAD
 
 
+async def test_a_prompt_can_be_had_as_it_was_written_without_an_answer(desk: GatewayDesk, model: ModelEntry) -> None:
+    prompt = ChatPrompt(messages=(Message("system", "Be brief."), Message("user", "Hi")))
+    request_id = await desk.ask(model, prompt, count_only=True, render_only=True)
+    finished = await desk.finished(request_id)
+    assert desk.heard[request_id].text == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert (finished.usage.generated_tokens, desk.heard[request_id].token_ids) == (0, [])
+
+
 async def test_the_context_of_a_reply_continues_it(desk: GatewayDesk, model: ModelEntry) -> None:
     first = await desk.ask(model, num_predict=5, want_context=True)
     context = (await desk.finished(first)).context
@@ -66,11 +86,37 @@ async def test_a_conversation_too_long_for_its_context_loses_its_oldest_messages
 ) -> None:
     messages = (Message("system", "Be brief."), *(Message("user", f"{n} " + "word " * 40) for n in range(8)))
     prompt = ChatPrompt(messages=messages)
-    shortened = await desk.finished(await desk.ask(model, prompt, num_ctx=256, num_predict=4))
+    shortened = await desk.finished(await desk.ask(model, prompt, num_ctx=256, num_predict=4, truncate=True))
     assert 0 < shortened.dropped_messages_count < 8
     assert shortened.usage.prompt_tokens < 256
-    refused = await desk.failed(await desk.ask(model, prompt, num_ctx=256, truncate=False))
+    refused = await desk.failed(await desk.ask(model, prompt, num_ctx=256, truncate=False, shift=True))
     assert refused.error.code == "context_length_exceeded"
+    assert refused.error.detail["context_tokens"] == 256
+
+
+async def test_a_prompt_with_nothing_left_to_drop_loses_its_middle_and_says_so_before_its_answer(
+    desk: GatewayDesk, model: ModelEntry
+) -> None:
+    prompt = ChatPrompt(messages=(Message("user", "before"), Message("user", "word " * 400)))
+    asked = await desk.ask(model, prompt, num_ctx=128, num_predict=4, truncate=True, shift=True)
+    cut = await desk.finished(asked)
+    assert cut.dropped_messages_count == 1
+    assert cut.dropped_tokens_count > 400 - 128
+    assert 60 < cut.usage.prompt_tokens < 70
+    told = [event for event in desk.heard[asked].events if isinstance(event, Truncated | Delta)][:2]
+    lost = [(one.dropped_messages_count, one.dropped_tokens_count) for one in told if isinstance(one, Truncated)]
+    assert lost == [(1, 0), (1, cut.dropped_tokens_count)]
+    refused = await desk.failed(await desk.ask(model, prompt, num_ctx=128, truncate=True))
+    assert refused.error.code == "context_length_exceeded"
+
+
+async def test_a_generation_that_shifts_tells_how_much_left_its_context(desk: GatewayDesk, model: ModelEntry) -> None:
+    shifted = await desk.finished(await desk.ask(model, num_ctx=64, num_predict=100, shift=True))
+    assert (shifted.usage.generated_tokens, shifted.reason) == (100, DoneReason.LENGTH)
+    assert shifted.shifted_tokens_count > 100 - 64
+    full = await desk.finished(await desk.ask(model, num_ctx=64, num_predict=100))
+    assert full.usage.generated_tokens + full.usage.prompt_tokens == 64
+    assert full.shifted_tokens_count == 0
 
 
 async def test_a_cancelled_running_generation_frees_its_slot_at_once(

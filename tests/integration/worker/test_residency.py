@@ -14,10 +14,11 @@ from redis.asyncio import Redis
 from fakes.gateway_desk import GatewayDesk
 from fakes.gguf_files import tiny_model
 from fakes.llama_models import write_adapter, write_llama
+from fakes.pictures import png, write_eyes
 from fakes.polling import until
 from harness.worker_service import WorkerService, is_alive
 from shared.digest import Digest
-from shared.generation import DoneReason, RawPrompt
+from shared.generation import ChatPrompt, DoneReason, Message, RawPrompt
 from shared.model_index import ModelEntry, ModelIndex, resident_weights
 from shared.model_name import parse_model_name
 
@@ -246,6 +247,43 @@ async def test_a_model_with_an_adapter_speaks_beside_its_base_and_differently(
         assert len(roomy.runners()) == 2
     assert said[0] == said[2]
     assert said[0] != said[1]
+
+
+async def test_a_model_with_a_projector_sees_and_the_same_weights_without_one_say_that_they_cannot(
+    desk: GatewayDesk, redis: Redis, redis_url: str, tmp_path: Path
+) -> None:
+    blind = await desk.publish("blind:latest", content=write_llama(tmp_path / "m.gguf").read_bytes())
+    blind = structs.replace(blind, context_length=256, kv_bytes_per_token=512, params={"num_ctx": 128})
+    projector = Digest("sha256:" + "e" * 64)
+    desk.blob_path(projector).write_bytes(write_eyes(tmp_path / "eyes.gguf").read_bytes())
+    eyes = structs.replace(
+        blind,
+        name=parse_model_name("eyes"),
+        weights=resident_weights(blind.weights, [projector]),
+        base_weights=blind.weights,
+        projector=projector,
+    )
+    await ModelIndex(redis).publish([blind, eyes])
+    async with WorkerService(redis_url, desk.models_dir, tmp_path).running() as roomy:
+        roomy.worker_id = await desk.newcomer()
+        said: list[list[int]] = []
+        for image in (png(1), png(2), png(1)):
+            await desk.load(roomy.worker_id, eyes)
+            asked = await desk.ask(eyes, shown(image), num_predict=8)
+            await desk.finished(asked)
+            said.append(desk.heard[asked].token_ids)
+        assert (await desk.failed(await desk.ask(eyes, shown(b"no picture")))).error.code == "parameter_invalid"
+        await desk.load(roomy.worker_id, blind)
+        assert (await desk.failed(await desk.ask(blind, shown(png(1))))).error.code == "capability_missing"
+    assert said[0] == said[2]
+    assert said[0] != said[1]
+
+
+def shown(image: bytes) -> ChatPrompt:
+    return ChatPrompt(
+        messages=(Message(role="user", content="what is it?", images=(image,)),),
+        template="{{ range .Messages }}{{ .Content }}{{ end }} Say:",
+    )
 
 
 async def test_weights_that_are_not_on_this_machine_are_fetched_from_the_registry_and_kept(

@@ -5,8 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from fakes.gguf_files import real_model, tiny_model
+from fakes.llama_models import write_llama
+from fakes.pictures import write_eyes
 from services.worker.engine.sequence import NewSequence, SequenceEvent, SequenceFinished, TokensOut
 from services.worker.llama.params import LlamaParams
 from services.worker.runner.messages import Open, StepDone
@@ -62,6 +65,23 @@ def sequence(sequence_id: int, *, num_predict: int = -1, num_ctx: int = 0) -> Ne
         tenant="ann",
         options=Options(temperature=0, num_predict=num_predict, num_ctx=num_ctx),
     )
+
+
+@pytest.mark.parametrize("content", [b"not a projector", None])
+async def test_a_projector_that_cannot_be_loaded_is_a_reported_failure(tmp_path: Path, content: bytes | None) -> None:
+    """None is a good projector for a model with other embeddings."""
+    projector = tmp_path / "eyes.gguf"
+    if content is None:
+        write_eyes(projector, embedding=128)
+    else:
+        projector.write_bytes(content)
+    command = opening(write_llama(tmp_path / "model.gguf"))
+    params = structs.replace(command.params, projector=str(projector))
+    listener = Listener()
+    with pytest.raises(RemoteError) as refused:
+        await listener.runner.open(structs.replace(command, params=params), timeout_s=20)
+    assert refused.value.code == ModelLoadFailed.code
+    assert "llama.cpp could not load the projector: " in refused.value.message
 
 
 @pytest.mark.parametrize("content", [b"not a model", b"GGUF\x03\x00\x00\x00", tiny_model()])

@@ -83,6 +83,13 @@ def test_many_flat_brackets_are_no_nesting() -> None:
     assert decode_object(b'{"a":[' + b"[],{}," * 1000 + b"{}]}")["a"] == [[], {}] * 1000 + [{}]
 
 
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**300])
+def test_a_whole_number_beyond_64_bits_is_a_real_one(number: int) -> None:
+    decoded = decode_object(b'{"a": %d, "b": 18446744073709551615, "c": -9223372036854775808}' % number)
+    assert decoded == {"a": float(number), "b": 2**64 - 1, "c": -(2**63)}
+    assert isinstance(decoded["a"], float)
+
+
 def test_an_integer_of_absurd_length_is_refused_without_being_computed() -> None:
     with pytest.raises(ParameterInvalid):
         decode_object(b'{"a":' + b"9" * 100_000 + b"}")

@@ -12,7 +12,7 @@ from shared.go_syntax import value_span
 SCALARS = (
     st.none()
     | st.booleans()
-    | st.integers(-(10**40), 10**40)
+    | st.integers(-(2**63), 2**64 - 1)  # larger ones become real numbers
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text()
 )

@@ -139,7 +139,16 @@ def test_each_setting_taken_is_logged_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value_s"), [("300ms", 0.3), ("1.5h", 5400.0), ("2h45m", 9900.0), ("1us", 1e-6), ("1µs", 1e-6), ("7", 7.0), ("9223372036", 9223372036.0)]
+    ("text", "value_s"),
+    [
+        ("300ms", 0.3),
+        ("1.5h", 5400.0),
+        ("2h45m", 9900.0),
+        ("1us", 1e-6),
+        ("1µs", 1e-6),
+        ("7", 7.0),
+        ("9223372036", 9223372036.0),
+    ],
 )
 def test_durations_are_gos(text: str, value_s: float) -> None:
     assert seconds(text) == pytest.approx(value_s)

@@ -2,8 +2,17 @@
 
 import pytest
 
-from shared.errors import OptionTypeInvalid
-from shared.options import LoadOptions, Options, load_options_from, merged, options_from
+from shared.errors import OptionTypeInvalid, ParameterInvalid
+from shared.options import (
+    STOP_CHARACTERS_MAX,
+    STOPS_MAX,
+    LoadOptions,
+    Options,
+    checked_option,
+    load_options_from,
+    merged,
+    options_from,
+)
 
 
 def test_ollamas_defaults() -> None:
@@ -33,6 +42,8 @@ def test_a_fraction_for_an_integer_is_cut_off() -> None:
         ("temperature", "hot", 'option "temperature" must be of type float32'),
         ("temperature", True, 'option "temperature" must be of type float32'),
         ("top_k", "5", 'option "top_k" must be of type integer'),
+        ("num_keep", 2**63, 'option "num_keep" must be of type integer'),
+        ("num_keep", -1e300, 'option "num_keep" must be of type integer'),
         ("use_mmap", 1, 'option "use_mmap" must be of type boolean'),
         ("stop", "end", 'option "stop" must be of type array'),
         ("stop", ["end", 1], 'option "stop" must be of an array of strings'),
@@ -48,3 +59,10 @@ def test_options_of_loading_and_of_a_request_are_kept_apart() -> None:
     values = merged({"num_gpu": 0, "use_mmap": False, "temperature": 0})
     assert load_options_from(values) == LoadOptions(num_gpu=0, use_mmap=False)
     assert options_from(values) == Options(temperature=0.0)
+
+
+def test_there_may_be_only_so_many_stop_strings() -> None:
+    assert len(checked_option("stop", ["x"] * STOPS_MAX)) == STOPS_MAX  # type: ignore[arg-type]
+    for stops in (["x"] * (STOPS_MAX + 1), ["x" * (STOP_CHARACTERS_MAX + 1)]):
+        with pytest.raises(ParameterInvalid, match="too many stop strings"):
+            checked_option("stop", stops)

@@ -6,6 +6,8 @@ from shared.go_template import parse_template
 from shared.template_traits import (
     TemplateTraits,
     ThinkingTags,
+    go_thinking_tags,
+    go_tool_tag,
     go_traits,
     identifiers,
     jinja_traits,
@@ -40,6 +42,23 @@ def test_a_go_template_can_what_its_fields_say() -> None:
 
 def test_a_broken_go_template_can_nothing() -> None:
     assert go_traits("{{ .Tools }") == TemplateTraits()
+    assert go_thinking_tags("{{ .Tools }") is None
+    assert go_tool_tag("{{ .Tools }") == "{"
+
+
+@pytest.mark.parametrize(
+    ("inside", "tag"),
+    [
+        ("{{ if .ToolCalls }}<tool_call>\n{{ range .ToolCalls }}{{ .Function }}{{ end }}{{ end }}", "<tool_call>"),
+        ('{{ if .A }}{{ else if $m.ToolCalls }} \n{{ range .ToolCalls }}[CALL] {"n"{{ end }}{{ end }}', "[CALL]"),
+        ('{{ if and .ToolCalls .B }}{"name": "{{ .Function.Name }}"}{{ end }}', "{"),
+        ("{{ if .ToolCalls }}{{ .ToolCalls }}<after>{{ end }}", "{"),
+        ("{{ with .X }}{{ if .Tools }}<a>{{ end }}{{ if .ToolCalls }}<b>{{ end }}{{ end }}", "<b>"),
+        ("{{ .ToolCalls }}<none>", "{"),
+    ],
+)
+def test_the_tag_of_calls_is_the_first_text_where_calls_are_shown(inside: str, tag: str) -> None:
+    assert go_tool_tag("{{ range $m := .Messages }}" + inside + "{{ end }}") == tag
 
 
 @pytest.mark.parametrize(

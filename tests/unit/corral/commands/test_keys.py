@@ -54,3 +54,20 @@ def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(CliError, match="not a text file"):
         public_key(file)
+
+
+@pytest.mark.parametrize(("flags", "summarizes"), [([], {}), (["--summarize"], {"summarize": True})])
+def test_a_key_summarizes_when_it_is_told_to(
+    flags: list[str], summarizes: dict[str, bool], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content))
+        return httpx.Response(200, json={"key": "corral_abc"})
+
+    arguments = parser().parse_args(["keys", "create", "ada", *flags])
+    with Client("http://127.0.0.1:1", transport=httpx.MockTransport(answer)) as client:
+        arguments.run(arguments, client)
+    assert asked == [{"name": "ada", "role": "user", **summarizes}]
+    assert capsys.readouterr().out == "corral_abc\n"

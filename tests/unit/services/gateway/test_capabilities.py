@@ -6,8 +6,8 @@ from fakes.model_entries import model_entry
 from services.gateway.capabilities import Asked, refusal
 
 PLAIN = model_entry("team/bot")
-ABLE = model_entry("bot", capabilities=("completion", "tools", "insert", "thinking", "vision"))
-EVERYTHING = Asked(insert=True, tools=True, thinking=True, images=True)
+ABLE = model_entry("bot", capabilities=("completion", "tools", "insert", "thinking", "vision", "audio"))
+EVERYTHING = Asked(insert=True, tools=True, thinking=True, images=True, audio=True)
 
 
 def test_an_able_model_is_refused_nothing() -> None:
@@ -22,6 +22,7 @@ def test_an_able_model_is_refused_nothing() -> None:
         (Asked(insert=True, tools=True), "registry.ollama.ai/team/bot:latest does not support insert\ntools"),
         (Asked(thinking=True, tools=True), '"Team/Bot" does not support thinking'),
         (Asked(images=True), '"Team/Bot" does not support images'),
+        (Asked(audio=True), '"Team/Bot" does not support audio'),
     ],
 )
 def test_a_lacking_capability_is_named(asked: Asked, text: str) -> None:

@@ -90,11 +90,14 @@ def test_the_listing_tells_only_what_needs_no_look_at_the_files_own_template() -
     assert listing_row(found.stored, found.config, found)["capabilities"] == ["completion"]
 
 
-def test_names_that_share_weights_share_what_is_resident_unless_an_adapter_differs() -> None:
+def test_names_that_share_weights_share_what_is_resident_unless_adapters_or_projector_differ() -> None:
     plain, adapted = entry(known()), entry(known(*ADAPTERS))
     assert (plain.weights, plain.weights_blob, plain.adapters) == (WEIGHTS.digest, WEIGHTS.digest, ())
     assert adapted.weights not in (plain.weights, entry(known(*reversed(ADAPTERS))).weights)
-    assert adapted.weights == entry(known(*ADAPTERS, PROJECTOR)).weights
+    seeing = entry(known(*ADAPTERS, PROJECTOR))
+    assert seeing.weights not in (plain.weights, adapted.weights, entry(known(PROJECTOR)).weights)
+    assert seeing.weights_blob == entry(known(PROJECTOR)).weights_blob == WEIGHTS.digest
+    assert seeing.weights_bytes == adapted.weights_bytes + PROJECTOR.size
     assert adapted.weights_blob == WEIGHTS.digest
     assert adapted.adapters == tuple(layer.digest for layer in ADAPTERS)
     assert (plain.weights_bytes, adapted.weights_bytes) == (100, 115)

@@ -3,7 +3,7 @@
 import msgspec
 
 from services.worker.history import shortened
-from shared.generation import ChatPrompt, Message
+from shared.generation import ChatPrompt, Message, ToolCall
 
 
 def prompt_of(*roles: str, model_messages_count: int = 0, characters: int = 1) -> ChatPrompt:
@@ -57,3 +57,19 @@ def test_the_count_of_the_models_own_messages_follows_them() -> None:
     others = slightly(prompt_of("system", "user", "user", model_messages_count=1))
     assert others is not None
     assert others.model_messages_count == 1
+
+
+def test_results_of_tools_go_with_the_calls_they_answer_but_the_last_message_stays() -> None:
+    assert contents(slightly(prompt_of("assistant", "tool", "tool", "user"))) == ["3"]
+    assert contents(slightly(prompt_of("user", "assistant", "tool"))) == ["1", "2"]
+    assert contents(slightly(prompt_of("assistant", "tool"))) == ["1"]
+
+
+def test_thoughts_calls_and_images_count_as_what_they_take() -> None:
+    for heavy in (
+        Message("user", "h", images=(b"",)),
+        Message("assistant", "h", thinking="t" * 3000),
+        Message("assistant", "h", tool_calls=(ToolCall("f", "a" * 3000),)),
+    ):
+        whole = ChatPrompt(messages=(heavy, *prompt_of(*["user"] * 3, characters=100).messages))
+        assert len(contents(shortened(whole, prompt_tokens=1000, context_tokens=300))) == 3

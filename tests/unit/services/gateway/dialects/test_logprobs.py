@@ -4,6 +4,7 @@ import json
 
 from services.gateway.dialects.ollama_reply import chat_reply, generate_reply
 from services.gateway.dialects.openai_choices import Completion
+from services.gateway.dialects.openai_completions_reply import CompletionReply
 from services.gateway.dialects.openai_reply import OpenAiReply
 from services.gateway.reply import Answer, Outcome
 from shared.generation import DoneReason, Piece, TokenLogprob, Usage
@@ -39,3 +40,24 @@ def test_openais_choices_always_have_the_list_of_likeliest_tokens() -> None:
     whole = json.loads(reply.whole([Answer(piece=Piece("Hi", logprobs=TOKENS), outcome=OUTCOME)]))
     assert whole["choices"][0]["logprobs"] == expected
     assert b"logprobs" not in reply.delta(Piece("Hi"))
+
+
+def test_text_completions_have_parallel_lists_and_spell_out_bytes_that_are_no_text() -> None:
+    completion = Completion(model="m", completion_id="c", created_unix_s=1, include_usage=False)
+    tokens = (*TOKENS, TokenLogprob(b"\xa9", -0.125), TokenLogprob(b"!", -2.0))
+    expected = {
+        "tokens": ["Hi", "bytes:\\xc3", "bytes:\\xa9", "!"],
+        "token_logprobs": [-0.5, -0.25, -0.125, -2.0],
+        "top_logprobs": [{"Hi": -0.5, "No": -1.5}, {"bytes:\\xc3": -0.25}, {"bytes:\\xa9": -0.125}, {"!": -2.0}],
+        "text_offset": [0, 2, 2, 3],
+    }
+    whole = CompletionReply(completion, echoes=[]).whole(
+        [Answer(piece=Piece("Hi\u00e9!", logprobs=tokens), outcome=OUTCOME)]
+    )
+    assert json.loads(whole)["choices"][0]["logprobs"] == expected
+    reply = CompletionReply(completion, echoes=[])
+    told = [
+        json.loads(reply.delta(Piece(text, logprobs=some)).removeprefix(b"data: "))["choices"][0]["logprobs"]
+        for text, some in (("Hi", tokens[:1]), ("", tokens[1:2]), ("\u00e9!", tokens[2:]))
+    ]
+    assert {name: [one for part in told for one in part[name]] for name in expected} == expected

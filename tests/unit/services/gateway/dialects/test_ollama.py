@@ -1,14 +1,17 @@
 """Reading Ollama's requests."""
 
+import base64
 import json
 
 import pytest
 
 from services.gateway.capabilities import Asked
-from services.gateway.dialects.ollama import keep_alive_s, parse_chat, parse_generate
+from services.gateway.dialects.ollama import ChatCall, check_combination, keep_alive_s, parse_chat, parse_generate
 from services.gateway.dialects.schemas import json_schema_text
 from shared.errors import ParameterInvalid
-from shared.generation import Message, Sampling
+from shared.generation import Message, Sampling, ToolCall
+
+CALL = {"id": "call_1", "function": {"index": 3, "name": "add", "arguments": {"b": 2, "a": {"z": 1, "y": "é"}}}}
 
 
 @pytest.mark.parametrize(
@@ -71,22 +74,89 @@ def test_keys_match_in_any_letter_case_and_unknown_ones_do_not_matter() -> None:
         ({"images": ["aGk="]}, Asked(images=True)),
         ({"format": {"type": "object"}, "logprobs": True}, Asked()),
         ({"shift": False}, Asked()),
-        ({"shift": True, "_debug_render_only": True}, Asked(unserved=("shift", "_debug_render_only"))),
+        ({"shift": True, "_debug_render_only": True}, Asked()),
     ],
 )
 def test_features_are_noted_and_never_dropped(fields: dict[str, object], asked: Asked) -> None:
     assert parse_generate(json.dumps(fields).encode()).asked == asked
 
 
+def chat(*messages: dict[str, object], **fields: object) -> ChatCall:
+    return parse_chat(json.dumps({"messages": messages, **fields}).encode())
+
+
+def test_a_message_keeps_everything_a_client_said() -> None:
+    call = chat(
+        {"role": "Assistant", "content": "Hm", "thinking": "2+2", "tool_calls": [CALL]},
+        {"role": "TOOL", "content": "4", "tool_name": "add", "tool_call_id": "call_1"},
+        {"role": "user", "content": "And this?", "images": ["aGk=", None, "AAEC"]},
+    )
+    assert call.messages == (
+        Message("assistant", "Hm", "2+2", (ToolCall("add", '{"b":2,"a":{"z":1,"y":"é"}}', "call_1"),)),
+        Message("tool", "4", tool_name="add", tool_call_id="call_1"),
+        Message("user", "And this?", images=(b"hi", b"\x00\x01\x02")),
+    )
+    assert call.asked == Asked(images=True)
+
+
+def test_a_prompt_to_generate_has_images_a_suffix_and_a_level_of_thinking() -> None:
+    call = parse_generate(b'{"prompt":"a","suffix":"b","images":["aGk="],"think":"low"}')
+    assert (call.suffix, call.images, call.think) == ("b", (b"hi",), "low")
+
+
+@pytest.mark.parametrize("file", [b"RIFF\x00\x00\x00\x00WAVE", b"ID3\x04", b"\xff\xfb\x90", b"fLaC"])
+def test_sound_among_the_images_needs_ears_and_no_eyes(file: bytes) -> None:
+    call = chat({"role": "user", "images": [base64.b64encode(file).decode()]})
+    assert call.asked == Asked(audio=True)
+
+
 @pytest.mark.parametrize(
-    "message",
+    ("message", "error"),
     [
-        {"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]},
-        {"role": "tool", "content": "4"},
+        ({"images": ["data:image/png;base64,aGk="]}, "illegal base64 data at input byte 4"),
+        (
+            {"images": [7]},
+            "json: cannot unmarshal number into Go struct field Alias.images of type api.ImageData",
+        ),
+        (
+            {"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]},
+            "Value looks like object, but can't find closing '}' symbol",
+        ),
+        (
+            {"tool_calls": [{"id": 1}]},
+            "json: cannot unmarshal number into Go struct field ToolCall.tool_calls.id of type string",
+        ),
+        (
+            {"thinking": True},
+            "json: cannot unmarshal bool into Go struct field Alias.thinking of type string",
+        ),
     ],
 )
-def test_a_history_with_tools_needs_them(message: dict[str, object]) -> None:
-    assert parse_chat(json.dumps({"messages": [message]}).encode()).asked == Asked(tools=True)
+def test_a_message_of_other_types_is_refused_in_gos_words(message: dict[str, object], error: str) -> None:
+    with pytest.raises(ParameterInvalid) as refused:
+        chat(message)
+    assert refused.value.message == error
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"raw": True, "context": [1]}, "raw mode does not support template, system, or context"),
+        ({"raw": True, "suffix": "b"}, "raw mode does not support suffix or images"),
+        ({"raw": True, "images": ["aGk="]}, "raw mode does not support suffix or images"),
+        ({"suffix": "b", "images": ["aGk="]}, "suffix cannot be used together with images or context"),
+    ],
+)
+def test_fields_no_prompt_can_have_together_are_refused(fields: dict[str, object], error: str) -> None:
+    call = parse_generate(json.dumps({"prompt": "a", **fields}).encode())
+    with pytest.raises(ParameterInvalid) as refused:
+        check_combination(call)
+    assert refused.value.message == error
+
+
+def test_a_client_may_ask_for_its_prompt_alone() -> None:
+    assert parse_generate(b'{"_debug_render_only":true}').render_only
+    assert not parse_chat(b'{"_debug_render_only":null}').render_only
 
 
 def test_a_context_holds_whole_numbers() -> None:

@@ -8,6 +8,7 @@ import pytest
 from services.gateway.capabilities import Asked
 from services.gateway.dialects.openai_completions import CompletionCall, parse_completion
 from shared.errors import ParameterInvalid
+from shared.generation import Sampling
 
 
 def parsed(**fields: Any) -> CompletionCall:
@@ -44,6 +45,13 @@ def test_every_form_of_a_prompt_is_read(prompt: object, prompts: tuple[object, .
         ({"prompt": [True]}, "a prompt of tokens must be a list of integers that is not empty"),
         ({"prompt": [[1], []]}, "a prompt of tokens must be a list of integers that is not empty"),
         ({"prompt": [1], "echo": True}, "echo needs prompts that are text"),
+        ({"prompt": [1], "suffix": "b"}, "suffix needs prompts that are text"),
+        ({"logprobs": 6}, "logprobs must be between 0 and 5"),
+        ({"logprobs": -1}, "logprobs must be between 0 and 5"),
+        (
+            {"logprobs": 0, "echo": True},
+            "echo and logprobs exclude each other: a prompt's log-probabilities are not computed",
+        ),
         ({"best_of": 2}, "best_of must equal n: answers are not ranked"),
         ({"stop": 1}, "invalid type for 'stop' field: float64"),
         ({"stop": [1]}, "stop must be a string or a list of strings"),
@@ -78,14 +86,8 @@ def test_an_empty_body_has_gos_words() -> None:
         parse_completion(b" ")
 
 
-@pytest.mark.parametrize(
-    ("fields", "asked"),
-    [
-        ({"suffix": "b"}, Asked(insert=True)),
-        ({"logprobs": 0}, Asked(unserved=("logprobs",))),
-        ({"logit_bias": {"5": 1}}, Asked(unserved=("logit_bias",))),
-        ({"suffix": "", "logprobs": None, "logit_bias": {}}, Asked()),
-    ],
-)
-def test_what_goes_beyond_text_is_asked_for(fields: dict[str, Any], asked: Asked) -> None:
-    assert parsed(**fields).asked == asked
+def test_a_suffix_a_bias_and_log_probabilities_are_passed_on() -> None:
+    call = parsed(suffix="b", logprobs=5, logit_bias={"7": -1}, keep_alive=0)
+    assert (call.suffix, call.asked, call.keep_alive_s) == ("b", Asked(insert=True), 0.0)
+    assert call.sampling == Sampling(top_logprobs=5, logit_bias={7: -1.0})
+    assert parsed(suffix="", logprobs=None, logit_bias={}).sampling == Sampling()

@@ -15,7 +15,7 @@ from shared.generation import DoneReason, Piece, Usage
 
 OUTCOME = Outcome(
     reason=DoneReason.LENGTH,
-    usage=Usage(prompt_tokens=3, generated_tokens=1, prompt_ns=5, decode_ns=0),
+    usage=Usage(prompt_tokens=3, cached_tokens=2, generated_tokens=1, prompt_ns=5, decode_ns=0),
     total_ns=100,
     load_ns=10,
     context=(1, 2),
@@ -25,6 +25,15 @@ OUTCOME = Outcome(
 def completion(**changes: Any) -> Completion:
     fields = {"model": "m", "completion_id": "c-1", "created_unix_s": 5, "include_usage": False, **changes}
     return Completion(**fields)
+
+
+def usage(prompt_tokens: int, cached_tokens: int, completion_tokens: int) -> dict[str, Any]:
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": cached_tokens},
+    }
 
 
 def chunks_of(stream: bytes) -> list[dict[str, Any]]:
@@ -80,7 +89,7 @@ def test_an_openai_stream_without_text_still_has_its_role_and_its_end(include_us
         [{"index": 0, "delta": {}, "finish_reason": "length"}],
     ]
     assert [(chunk["choices"], chunk["usage"]) for chunk in chunks[2:]] == (
-        [([], {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4})] if include_usage else []
+        [([], usage(3, 2, 1))] if include_usage else []
     )
     assert all("usage" not in chunk for chunk in chunks[:2])
 
@@ -94,7 +103,7 @@ def test_the_choices_of_a_stream_have_their_indices_and_one_end() -> None:
         + reply.delta(Piece("A"), 0)
         + reply.end(OUTCOME, 0)
     )
-    *parts, usage = chunks
+    *parts, last = chunks
     assert [(part["choices"][0]["index"], part["choices"][0]["delta"]) for part in parts] == [
         (1, {"role": "assistant", "content": "b"}),
         (0, {"role": "assistant", "content": "a"}),
@@ -102,7 +111,7 @@ def test_the_choices_of_a_stream_have_their_indices_and_one_end() -> None:
         (0, {"content": "A"}),
         (0, {}),
     ]
-    assert usage["usage"] == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    assert last["usage"] == usage(3, 2, 2)
 
 
 def test_a_prompt_counts_once_however_many_choices_it_has() -> None:
@@ -111,7 +120,7 @@ def test_a_prompt_counts_once_however_many_choices_it_has() -> None:
     assert [(choice["index"], choice["message"]["content"]) for choice in whole["choices"]] == [
         (index, str(index)) for index in range(6)
     ]
-    assert whole["usage"] == {"prompt_tokens": 6, "completion_tokens": 6, "total_tokens": 12}
+    assert whole["usage"] == usage(6, 4, 6)
 
 
 def test_an_echo_stands_once_in_front_of_every_choice_of_its_prompt() -> None:

@@ -11,7 +11,7 @@ from services.gateway.dialects.openai_reply import OpenAiReply
 from shared.generation import Piece
 
 
-@given(st.text(), st.text())
+@given(st.text(), st.text(min_size=1))
 def test_an_ndjson_chunk_is_one_line_that_gives_model_and_text_back(model: str, text: str) -> None:
     line = generate_reply(model).delta(Piece(text))
     assert line.count(b"\n") == 1

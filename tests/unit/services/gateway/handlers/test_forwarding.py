@@ -42,9 +42,10 @@ def test_what_concerns_one_connection_stays_on_it() -> None:
     assert not passed_back([*headers, ("Server", "aiohttp"), ("Date", "now"), ("X-Request-Id", "1")])
 
 
-def test_a_body_that_was_decoded_is_not_called_coded() -> None:
+def test_a_body_that_was_read_is_not_called_coded_and_one_passed_through_is() -> None:
     headers = [("Content-Encoding", "gzip"), ("Content-Length", "7"), ("Content-Type", "text/plain")]
-    assert list(passed_on(headers).items()) == [("Content-Type", "text/plain")]
+    assert list(passed_on(headers, body_was_read=True).items()) == [("Content-Type", "text/plain")]
+    assert list(passed_on(headers).items()) == headers
 
 
 def test_the_registrys_answer_keeps_what_its_clients_need() -> None:

@@ -11,7 +11,7 @@ from gguf import GGUFReader
 
 from services.worker.chat_template.jinja import JINJA_CHARS_MAX, render_jinja
 from shared.errors import ParameterInvalid, TemplateFailed, TemplateInvalid
-from shared.generation import Message
+from shared.generation import Message, Think, ToolCall
 
 HELLO = (Message(role="user", content="Hello"),)
 TALK = (
@@ -22,8 +22,8 @@ TALK = (
 )
 
 
-def rendered(source: str, messages: tuple[Message, ...] = HELLO) -> str:
-    return render_jinja(source, messages, bos_token="<s>", eos_token="</s>")
+def rendered(source: str, messages: tuple[Message, ...] = HELLO, think: Think = None) -> str:
+    return render_jinja(source, messages, bos_token="<s>", eos_token="</s>", think=think)
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +150,94 @@ def test_a_template_cannot_leave_its_sandbox(source: str) -> None:
 def test_a_template_that_does_too_much_is_stopped(source: str) -> None:
     with pytest.raises((ParameterInvalid, TemplateFailed, TemplateInvalid)):
         rendered(source)
+
+
+CALL = ToolCall("weather", '{"days": 2, "city": "Rom\u00e9"}', "call_abcd1234")
+USING_A_TOOL = (
+    Message("user", "Rain?"),
+    Message("assistant", "", "I look it up.", (CALL,)),
+    Message("tool", "no", tool_name="weather", tool_call_id="call_abcd1234"),
+)
+LOOP = "{% for m in messages %}"
+
+
+def test_tools_are_there_as_the_api_has_them() -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"b": 1, "a": 2}}}
+    source = LOOP + "{{ m.content }}{% endfor %}{% for t in tools or [] %} {{ t | tojson }}{% endfor %}"
+    assert render_jinja(source, HELLO, bos_token="", eos_token="", tools=[tool]) == (
+        'Hello {"type": "function", "function": {"name": "f", "parameters": {"b": 1, "a": 2}}}'
+    )
+    assert rendered(source) == "Hello"
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        "{{ c.function.arguments | tojson }}",
+        "{{ c.function.arguments }}",
+        "{{ '' + c.function.arguments + '' }}",
+        "{{ '' ~ c.function.arguments }}",
+        "{% if c.function.arguments is string %}never{% else %}{{ c['function']['arguments'] | tojson }}{% endif %}",
+        '{"days": {{ c.function.arguments.days }}, "city": "{{ c.function.arguments["city"] }}"}',
+    ],
+)
+def test_arguments_of_a_call_are_a_mapping_that_prints_as_json(show: str) -> None:
+    source = LOOP + "{% for c in m.tool_calls or [] %}{{ c.id }} {{ c.type }} {{ c.function.name }} " + show
+    text = 'call_abcd1234 function weather {"days": 2, "city": "Rom\u00e9"}'
+    assert rendered(source + "{% endfor %}{% endfor %}", USING_A_TOOL) == text
+
+
+def test_a_result_says_which_call_of_which_tool_it_answers() -> None:
+    source = LOOP + "{% if m.role == 'tool' %}{{ m.name }} {{ m.tool_call_id }}: {{ m.content }}{% endif %}{% endfor %}"
+    assert rendered(source, USING_A_TOOL) == "weather call_abcd1234: no"
+
+
+def test_thoughts_are_there_under_both_names_and_only_where_there_are_some() -> None:
+    source = LOOP + "[{{ m.reasoning_content }}|{{ m.thinking is defined }}]{% endfor %}"
+    assert rendered(source, USING_A_TOOL) == "[|False][I look it up.|True][|False]"
+    both = Message("assistant", "Well,", "I look it up.", (CALL,))
+    assert rendered(source, (both,)) == "[I look it up.|False]"
+
+
+@pytest.mark.parametrize(
+    ("think", "shown"),
+    [(None, "--,--,--"), (False, "False,False,--"), (True, "True,True,--"), ("low", "True,True,low")],
+)
+def test_templates_are_told_by_their_names_for_it_whether_to_think(think: Think, shown: str) -> None:
+    names = ("enable_thinking", "thinking", "reasoning_effort")
+    source = ",".join("{{ " + name + " if " + name + " is defined else '--' }}" for name in names)
+    assert rendered(source, think=think) == shown
+
+
+def test_a_template_that_wants_null_beside_a_call_gets_it() -> None:
+    source = (
+        LOOP
+        + "{% if m.content is none %}{{ m.tool_calls[0].function.name }}{% else %}{{ m.content }}{% endif %};"
+        + "{% endfor %}"
+    )
+    assert rendered(source, USING_A_TOOL) == "Rain?;weather;no;"
+    assert rendered(LOOP + "{{ m.content is none }};{% endfor %}", USING_A_TOOL) == "False;False;False;"
+
+
+def test_a_template_that_refuses_long_ids_gets_short_ones() -> None:
+    source = (
+        LOOP + "{% for c in m.tool_calls or [] %}{% if c.id | length != 9 %}{{ raise_exception('ids!') }}{% endif %}"
+        "{{ c.id }}{% endfor %}{% if m.role == 'tool' %}={{ m.tool_call_id }}{% endif %}{% endfor %}"
+    )
+    assert rendered(source, USING_A_TOOL) == "000000000=000000000"
+
+
+def test_a_template_that_reads_only_parts_gets_its_texts_so() -> None:
+    assert rendered(LOOP + "{{ m.content[0].text }};{% endfor %}", TALK) == "Be brief.;Hello;Hi!;Bye;"
+    assert rendered(LOOP + "{{ m.content if m.content is string else 'parts' }};{% endfor %}", TALK[:1]) == "Be brief.;"
+
+
+def test_methods_may_be_called_in_loops_that_set_variables() -> None:
+    source = (
+        "{% set ns = namespace(x='') %}" + LOOP + "{% set text = m.content %}"
+        "{% set ns.x = text.strip('.').split(' ')[-1].lstrip('b') %}{{ ns.x.replace('H', 'J') }} {% endfor %}"
+    )
+    assert rendered(source, TALK[:2]) == "rief Jello "
 
 
 @pytest.mark.parametrize("name", ["lipsum", "cycler", "joiner"])

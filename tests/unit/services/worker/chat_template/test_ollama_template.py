@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.worker.chat_template.ollama_template import merged_messages, render_ollama_template
+from services.worker.chat_template.ollama_template import merged_messages, render_ollama_insert, render_ollama_template
 from shared.errors import Kind, TemplateFailed
-from shared.generation import Message
+from shared.generation import InsertPrompt, Message, ToolCall
 
 TALK = (
     Message(role="system", content="Be brief."),
@@ -133,10 +133,13 @@ def test_neighbours_of_one_role_are_merged_but_tool_results_are_not() -> None:
     ]
 
 
-@pytest.mark.parametrize("field", ["Thinking", "ToolName", "ToolCallID"])
-def test_message_fields_this_version_does_not_fill_are_empty(field: str) -> None:
-    source = "{{ range .Messages }}[{{ ." + field + " }}]{{ end }}"
-    assert render_ollama_template(source, TALK[1:2]) == "[]"
+def test_what_merged_messages_thought_called_and_showed_is_kept() -> None:
+    first, second = ToolCall("a", "{}"), ToolCall("b", "{}")
+    messages = [
+        Message("assistant", "one", "hm", (first,), images=(b"1",)),
+        Message("assistant", "", "so", (second,), images=(b"2",)),
+    ]
+    assert merged_messages(messages) == [Message("assistant", "one", "hm\n\nso", (first, second), images=(b"1", b"2"))]
 
 
 def test_a_field_no_message_has_is_an_error() -> None:
@@ -160,10 +163,19 @@ def test_a_template_cut_in_a_range_keeps_the_range() -> None:
         render_ollama_template(source, TALK[1:3])
 
 
-def test_thinking_is_off() -> None:
-    source = "{{ .Think }}{{ .ThinkLevel }}{{ .IsThinkSet }}{{ range .Messages }}{{ end }}"
-    assert render_ollama_template(source, TALK) == "falsefalse"
-    assert render_ollama_template("{{ .Think }}{{ .IsThinkSet }}{{ .Response }}", TALK[1:2]) == "falsefalse"
+@pytest.mark.parametrize("mention", ["{{ range .Messages }}{{ end }}", "{{ .Response }}"])
+def test_templates_of_both_kinds_are_told_whether_and_how_hard_to_think(mention: str) -> None:
+    source = "{{ .Think }},{{ .ThinkLevel }},{{ .IsThinkSet }}" + mention
+    assert render_ollama_template(source, TALK[1:2]) == "false,,false"
+    assert render_ollama_template(source, TALK[1:2], think="high") == "true,high,true"
+
+
+def test_a_gap_is_shown_with_what_is_around_it_up_to_where_it_is_filled() -> None:
+    source = "<pre>{{ .Prompt }}<suf>{{ .Suffix }}<mid>{{ .Response }}<end>{{ .Think }}"
+    prompt = InsertPrompt(before="a", after="b", template=source)
+    assert render_ollama_insert(source, prompt) == "<pre>a<suf>b<mid>"
+    thinking = InsertPrompt(before="a", after="b", template="{{ .ThinkLevel }}", think=True)
+    assert render_ollama_insert(thinking.template, thinking) == "medium"
 
 
 def test_tools_are_shown_to_templates_that_ask_for_them() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.worker.chat_template.ollama_values import message_value, tool_call_value, tools_value
-from shared.generation import Message
+from services.worker.chat_template.ollama_values import message_value, thinking_values, tool_call_value, tools_value
+from shared.generation import Message, Think, ToolCall
 from shared.go_template import TemplateFailed, parse_template, render
 
 WEATHER: dict[str, object] = {
@@ -27,13 +27,7 @@ WEATHER: dict[str, object] = {
         },
     },
 }
-CALL: dict[str, object] = {
-    "id": "call_1",
-    "function": {
-        "name": "weather",
-        "arguments": {"unit": "C", "city": "Rome", "days": 1000000, "deep": {"b": 1, "a": [2]}},
-    },
-}
+CALL = ToolCall("weather", '{"unit": "C", "city": "Rome", "days": 1000000, "deep": {"b": 1, "a": [2]}}', "call_1")
 TOOL_JSON = (
     '{"type":"function","function":{"name":"weather","description":"Tells \\u003cthe\\u003e weather","parameters":'
     '{"type":"object","required":["city"],"properties":{"any":{"anyOf":[{"type":"integer"},{"type":"array"}]},'
@@ -43,7 +37,7 @@ TOOL_JSON = (
 
 
 def rendered(source: str) -> str:
-    message = message_value(Message("assistant", "Hm"), [CALL])
+    message = message_value(Message("assistant", "Hm", tool_calls=(CALL,)))
     return render(parse_template(source), {"Tools": tools_value([WEATHER]), "Messages": [message]})
 
 
@@ -104,8 +98,22 @@ def test_a_field_no_tool_has_is_an_error() -> None:
         rendered("{{ range .Tools }}{{ .Function.Title }}{{ end }}")
 
 
-def test_calls_count_from_zero_unless_they_say() -> None:
-    calls: list[dict[str, object]] = [{"function": {"name": "a"}}, {"function": {"name": "b", "index": 7}}]
-    values = [tool_call_value(call, index) for index, call in enumerate(calls)]
+def test_calls_count_from_zero_and_may_have_no_arguments() -> None:
+    values = [tool_call_value(ToolCall(name, ""), index) for index, name in enumerate("ab")]
     source = "{{ range . }}{{ .Function.Name }}{{ .Function.Index }}{{ .Function.Arguments }} {{ end }}"
-    assert render(parse_template(source), values) == "a0{} b7{} "
+    assert render(parse_template(source), values) == "a0{} b1{} "
+
+
+def test_a_message_shows_its_thoughts_its_images_and_what_it_answers() -> None:
+    message = Message("tool", "4", thinking="hm", tool_name="add", tool_call_id="call_1", images=(b"a", b"b"))
+    source = "{{ .Thinking }} {{ .ToolName }} {{ .ToolCallID }} {{ len .Images }}{{ if .Images }} seen{{ end }}"
+    assert render(parse_template(source), message_value(message)) == "hm add call_1 2 seen"
+
+
+@pytest.mark.parametrize(
+    ("think", "shown"),
+    [(None, "false,,false"), (False, "false,,true"), (True, "true,medium,true"), ("low", "true,low,true")],
+)
+def test_thinking_is_a_flag_a_level_and_whether_it_was_said(think: Think, shown: str) -> None:
+    source = "{{ .Think }},{{ .ThinkLevel }},{{ .IsThinkSet }}"
+    assert render(parse_template(source), thinking_values(think)) == shown

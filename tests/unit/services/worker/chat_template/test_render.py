@@ -3,7 +3,7 @@
 import msgspec
 
 from services.worker.chat_template.render import render, shared_prefix
-from shared.generation import ChatPrompt, Message
+from shared.generation import ChatPrompt, Message, ToolCall
 
 JINJA = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
 GO = "{{ range .Messages }}({{ .Role }}){{ .Content }}{{ end }}(assistant)"
@@ -82,3 +82,44 @@ def test_the_models_last_user_message_merges_with_the_requests_and_only_its_own_
 def test_nothing_is_shared_when_the_template_refuses_a_plain_conversation() -> None:
     source = "{% if messages[0].role == 'user' %}{{ raise_exception('system first') }}{% endif %}" + JINJA
     assert shared(ChatPrompt(messages=(SYSTEM, HELLO)), jinja_source=source) == ""
+
+
+def test_nothing_a_request_brings_is_shared_but_whether_to_think() -> None:
+    source = (
+        "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}{{ enable_thinking }}{{ reasoning_effort }}"
+        "{% for m in messages %}<{{ m.role }}>{{ m.reasoning_content }}{{ m.content }}{% endfor %}"
+    )
+    tool: dict[str, object] = {"type": "function", "function": {"name": "CANARY", "parameters": {}}}
+    plain = ChatPrompt(messages=(SYSTEM, HELLO), model_messages_count=1, think=True)
+    assert shared(plain, jinja_source=source) == "True<system>Be brief.<user>"
+    assert shared(msgspec.structs.replace(plain, tools=(tool,)), jinja_source=source) == ""
+    for level in ("low", "CANARY"):
+        assert shared(msgspec.structs.replace(plain, think=level), jinja_source=source) == "True"
+    thought = Message("assistant", "", thinking="CANARY")
+    assert shared(msgspec.structs.replace(plain, messages=(SYSTEM, thought, HELLO)), jinja_source=source) == (
+        "True<system>Be brief.<"
+    )
+    image = Message("user", "", images=(b"CANARY",))
+    assert shared(msgspec.structs.replace(plain, messages=(SYSTEM, image)), jinja_source=source) == (
+        "True<system>Be brief.<user>"
+    )
+
+
+def test_tools_and_calls_reach_templates_of_both_kinds_and_a_result_has_its_tools_name() -> None:
+    call = ToolCall("add", '{"a": 1}', "call_1")
+    prompt = ChatPrompt(
+        messages=(HELLO, Message("assistant", "", "hm", (call,)), Message("tool", "2", tool_call_id="call_1")),
+        tools=({"type": "function", "function": {"name": "add", "parameters": {}}},),
+        think="high",
+    )
+    go = (
+        "{{ range .Tools }}{{ .Function.Name }}{{ end }} {{ .ThinkLevel }}{{ range .Messages }}|{{ .Thinking }}"
+        "{{ range .ToolCalls }}{{ .Function.Name }}{{ .Function.Arguments }}{{ end }}{{ .ToolName }}{{ end }}"
+    )
+    jinja = (
+        "{% for t in tools %}{{ t.function.name }}{% endfor %} {{ reasoning_effort }}{% for m in messages %}|"
+        "{{ m.reasoning_content }}{% for c in m.tool_calls or [] %}{{ c.function.name }}{{ c.function.arguments }}"
+        "{% endfor %}{{ m.name }}{% endfor %}"
+    )
+    assert rendered(msgspec.structs.replace(prompt, model_template=go)) == 'add high||hmadd{"a":1}|add'
+    assert rendered(prompt, jinja) == 'add high||hmadd{"a": 1}|add'

@@ -1,11 +1,13 @@
 """The law that keeps tenants apart: what is shared is decided by the model, whatever the request says."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.worker.chat_template.render import render, shared_prefix
-from shared.generation import ChatPrompt, Message
+from shared.generation import ChatPrompt, Message, ToolCall
 
 CHATML = (
     "{% for m in messages %}{% if loop.first and m.role != 'system' %}<system>You are a model.</s>{% endif %}"
@@ -48,6 +50,23 @@ def test_what_is_shared_is_a_beginning_of_a_text_no_request_can_change(
     # And of two requests the shorter share is always the beginning of the longer: there is one text behind both.
     other, _ = shared(source, is_go, own, (Message(role="user", content=question),))
     assert prefix.startswith(other) or other.startswith(prefix)
+
+
+TELLING = (
+    "{{ reasoning_effort }}{% for t in tools or [] %}{{ t | tojson }}{% endfor %}{% for m in messages %}<{{ m.role }}>"
+    "{{ m | tojson }}{% endfor %}"
+)
+
+
+@given(secret=st.text("QXZ", min_size=8, max_size=20), role=roles)
+def test_no_secret_anywhere_in_a_request_is_ever_in_what_is_shared(secret: str, role: str) -> None:
+    call = ToolCall(secret, json.dumps({secret: secret}), secret)
+    message = Message(role, secret, secret, (call,), secret, secret, (secret.encode(),))
+    tool: dict[str, object] = {"type": "function", "function": {"name": secret}}
+    prompt = ChatPrompt(messages=(message,), tools=(tool,), forced_tools=(secret,), think=secret, model_parser=secret)
+    text = render(prompt, jinja_source=TELLING, bos_token="", eos_token="")
+    assert secret in text
+    assert not set(shared_prefix(prompt, text, jinja_source=TELLING, bos_token="", eos_token="")) & set("QXZ")
 
 
 @given(secret=st.text("QXZ", min_size=8, max_size=20), role=roles)

@@ -1,10 +1,11 @@
 """What may run, and within which limits."""
 
+import msgspec
 import pytest
 
 from fakes.backend import FakeBackend
 from fakes.engine_runs import new_sequence
-from services.worker.engine.intake import TOKEN_CHARACTERS_MAX, ContextLimits, prepared
+from services.worker.engine.intake import TOKEN_CHARACTERS_MAX, ContextLimits, context_tokens_of, prepared
 from services.worker.engine.sequence import NewSequence, Sequence
 from shared.errors import ContextLengthExceeded, ParameterInvalid
 from shared.options import Options
@@ -19,6 +20,12 @@ def prepare(new: NewSequence) -> Sequence:
 @pytest.mark.parametrize(("num_ctx", "tokens_max"), [(0, 100), (50, 50), (300, 300), (1000, 400)])
 def test_the_context_is_what_was_asked_for_within_the_limits(num_ctx: int, tokens_max: int) -> None:
     assert prepare(new_sequence(1, "hi", options=Options(num_ctx=num_ctx))).tokens_max == tokens_max
+
+
+@pytest.mark.parametrize(("num_ctx", "tokens_max"), [(0, 100), (50, 200), (300, 300), (1000, 400)])
+def test_who_asks_for_a_context_gets_the_least_there_is(num_ctx: int, tokens_max: int) -> None:
+    limits = ContextLimits(tokens_default=100, tokens_max=400, tokens_min=200)
+    assert context_tokens_of(Options(num_ctx=num_ctx), limits) == tokens_max
 
 
 def test_a_prompt_must_leave_room_for_one_token_at_least() -> None:
@@ -48,9 +55,11 @@ def test_a_text_far_too_long_is_refused_without_being_tokenized() -> None:
         def ending(self) -> tuple[int, ...]:
             raise AssertionError("unused")
 
-    text = "x" * (TOKEN_CHARACTERS_MAX * 101)
-    with pytest.raises(ContextLengthExceeded):
-        prepared(new_sequence(1, text), Untouchable(), LIMITS, received_ns=0)
+    length = TOKEN_CHARACTERS_MAX * 101
+    text, tokens = new_sequence(1, "x" * length), new_sequence(1, "x")
+    for new in (text, msgspec.structs.replace(tokens, context=tuple([-1] * length))):
+        with pytest.raises(ContextLengthExceeded):
+            prepared(new, Untouchable(), LIMITS, received_ns=0)
 
 
 def test_tokens_the_model_does_not_have_are_refused() -> None:

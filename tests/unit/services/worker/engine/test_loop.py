@@ -2,8 +2,9 @@
 
 import pytest
 
-from fakes.backend import BOS, EOS, FakeBackend, drifting_model, hashing_model, reply_alone, saying
+from fakes.backend import BOS, EOS, FakeBackend, drifting_model, hashing_model, saying
 from fakes.engine_runs import Outcome, check_invariants, new_engine, new_sequence, run_one, run_until_idle
+from fakes.reply_alone import reply_alone
 from services.worker.engine.backend import DecodeFailed, KvCacheFull
 from shared.generation import DoneReason
 from shared.options import Options

@@ -6,6 +6,23 @@ LIMITS = Limits(batch_tokens_max=8, prefill_tokens_max=3, prompts_apart=False)
 APART = Limits(batch_tokens_max=8, prefill_tokens_max=3, prompts_apart=True)
 
 
+def test_an_image_is_computed_whole_in_a_pass_of_its_own_after_the_streams() -> None:
+    view = [SlotView(0, 1, 100, whole=True), SlotView(1, 2, 0), SlotView(2, 3, 5), SlotView(3, 4, 100, whole=True)]
+    for limits in (LIMITS, APART):
+        assert plan(view, limits) == ((Share(1, 1),), (Share(0, 100),))
+
+
+def test_an_image_alone_needs_no_stream_beside_it() -> None:
+    for limits in (LIMITS, APART):
+        assert plan([SlotView(0, 1, 100, whole=True)], limits) == ((Share(0, 100),),)
+
+
+def test_an_image_waits_for_the_texts_that_came_before_it() -> None:
+    view = [SlotView(0, 1, 2), SlotView(1, 2, 100, whole=True), SlotView(2, 3, 0), SlotView(3, 4, 2)]
+    assert plan(view, LIMITS) == ((Share(0, 2), Share(2, 1)),)
+    assert plan(view, APART) == ((Share(2, 1),), (Share(0, 2),))
+
+
 def test_nothing_is_planned_when_no_slot_is_busy() -> None:
     assert plan([], LIMITS) == ()
 

@@ -22,7 +22,15 @@ def slot(*, tenant: str, held: int, shared: int = 0, undecoded: int | None = Non
 
 def sequence(*, tenant: str, prompt: int, shared: int = 0, reproducible: bool = False) -> Sequence:
     new = NewSequence(sequence_id=1, prompt="", tenant=tenant, options=Options(reproducible=reproducible))
-    return Sequence(new, prompt=list(range(prompt)), shared_tokens=shared, markers={}, tokens_max=10_000, received_ns=0)
+    return Sequence(
+        new,
+        prompt=list(range(prompt)),
+        media={},
+        shared_tokens=shared,
+        markers={},
+        tokens_max=10_000,
+        received_ns=0,
+    )
 
 
 def test_no_slot_is_chosen_when_all_are_busy() -> None:

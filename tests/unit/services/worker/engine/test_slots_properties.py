@@ -65,7 +65,7 @@ def test_what_is_reused_is_allowed_by_every_rule(
         sequence_id=1, prompt="", tenant="ann" if same else "bob", options=Options(reproducible=reproducible)
     )
     sequence = Sequence(
-        new, prompt=list(range(prompt)), shared_tokens=shared_here, markers={}, tokens_max=1000, received_ns=0
+        new, prompt=list(range(prompt)), media={}, shared_tokens=shared_here, markers={}, tokens_max=1000, received_ns=0
     )  # fmt: skip
     matched = data.draw(st.integers(0, min(held, prompt)))
     usable = reusable_tokens(slot, sequence, matched)

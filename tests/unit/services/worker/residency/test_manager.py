@@ -105,6 +105,33 @@ def threads_of(runner: FakeRunner) -> int:
     return counts[-1]
 
 
+async def test_a_model_being_loaded_tells_since_when_and_how_long_it_took_the_last_time(
+    harness: Harness, clock: FakeClock
+) -> None:
+    entry = harness.entry("a")
+
+    def told() -> tuple[int | None, float | None]:
+        (model,) = harness.residency.state(draining=False).models
+        return model.loading_since_unix_ms, model.load_expected_s
+
+    async def load(*, load_s: float) -> tuple[int | None, float | None]:
+        harness.may_open.clear()
+        loading = asyncio.create_task(harness.residency.load(entry))
+        await until(lambda: bool(harness.held()))
+        clock.advance(load_s)
+        seen = told()
+        harness.may_open.set()
+        await loading
+        return seen
+
+    began_unix_ms = clock.unix_ms()
+    assert await load(load_s=4.0) == (began_unix_ms, None)
+    assert told() == (None, None)
+    await harness.residency.unload(entry.weights)
+    began_unix_ms = clock.unix_ms()
+    assert await load(load_s=1.0) == (began_unix_ms, 4.0)
+
+
 async def test_a_model_is_loaded_once_however_often_it_is_asked_for(harness: Harness) -> None:
     entry = harness.entry("a")
     await asyncio.gather(*(harness.residency.load(entry) for _ in range(3)))

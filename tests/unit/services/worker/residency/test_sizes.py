@@ -6,6 +6,7 @@ import pytest
 
 from services.worker.residency.sizes import (
     COMPUTE_BYTES,
+    PROJECTOR_BYTES,
     context_tokens_fitting,
     memory_bytes_available,
     model_bytes,
@@ -31,6 +32,14 @@ ENTRY = ModelEntry(
 
 def test_a_model_takes_its_weights_and_every_slots_whole_context() -> None:
     assert model_bytes(ENTRY, context_tokens=100, slots_count=4) == 1_000_000 + 400_000 + COMPUTE_BYTES
+
+
+def test_a_projector_takes_room_of_its_own() -> None:
+    seeing = msgspec.structs.replace(ENTRY, projector=Digest("sha256:" + "e" * 64))
+    blind_bytes = model_bytes(ENTRY, context_tokens=100, slots_count=4)
+    assert model_bytes(seeing, context_tokens=100, slots_count=4) == blind_bytes + PROJECTOR_BYTES
+    memory_bytes = COMPUTE_BYTES + PROJECTOR_BYTES + 5_000_000
+    assert context_tokens_fitting(seeing, slots_count=4, memory_bytes=memory_bytes) == 1000
 
 
 @pytest.mark.parametrize("memory_bytes", [COMPUTE_BYTES + 1_000_000, COMPUTE_BYTES + 5_004_999, COMPUTE_BYTES * 2])

@@ -1,6 +1,6 @@
 """When tokens are reported and when they wait for more."""
 
-from services.worker.engine.sequence import SequenceEvent, SequenceFinished, TokensOut
+from services.worker.engine.sequence import PromptCut, SequenceEvent, SequenceFinished, TokensOut
 from services.worker.runner.messages import StepDone
 from services.worker.runner.reports import Reports
 from shared.generation import DoneReason, Usage
@@ -85,3 +85,11 @@ def test_a_sequence_id_that_comes_again_begins_anew() -> None:
     runner.step(token(1), ENDED)
     runner.step(token(2))
     assert runner.sent == [[token(1), ENDED], [token(2)]]
+
+
+def test_that_a_prompt_was_cut_is_reported_at_once_and_before_its_first_token() -> None:
+    runner = Runner()
+    runner.step(token(1, sequence_id=2), PromptCut(1, 30), token(1))
+    assert runner.sent == [[PromptCut(1, 30), token(1, sequence_id=2), token(1)]]
+    runner.step(PromptCut(3, 5))
+    assert runner.sent[1] == [PromptCut(3, 5)]
