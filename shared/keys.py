@@ -15,9 +15,11 @@ leader                  string  gateway/leader        3 s after the leader's las
 models                  hash    registry              folded name -> ModelEntry; rewritten as a whole
 keys                    hash    gateway/key_store     hash of an API key or ssh key -> its record; until revoked
 token:{hash}            string  gateway/tokens        what a registry token or a blob's own URL opens; TTL is its life
-summary:{digest}        string  gateway/summaries     a conversation's older turns; TTL = summary_life_s, 5 min if it failed
+summary:{digest}        string  gateway/summaries     of older turns; TTL = summary_life_s, 5 min if empty
 nonce:{hash}            string  gateway/tokens        a nonce that was signed with; as long as the signature is fresh
 response:{user}:{id}    string  stored_responses      a kept response and its input; TTL = responses_kept_s
+responses:{user}        zset    stored_responses      ids of what is kept, score = last use in unix ms; TTL of the last
+response_sizes:{user}   hash    stored_responses      id -> bytes, and their `total`; TTL of the last
 arq:worker:{worker}     zset    control_jobs (arq)    control jobs of one worker
 arq:registry            zset    registry (arq)        pulls and pushes that are wanted, until each is done
 """
@@ -77,6 +79,14 @@ def nonce(nonce_hash: str) -> str:
 
 def response(user: str, response_id: str) -> str:
     return f"response:{user}:{response_id}"
+
+
+def user_responses(user: str) -> str:
+    return f"responses:{user}"
+
+
+def response_sizes(user: str) -> str:
+    return f"response_sizes:{user}"
 
 
 def summary(digest: str) -> str:

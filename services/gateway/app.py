@@ -222,6 +222,8 @@ def _stored_responses(settings: Settings, redis: Redis) -> StoredResponses:
         redis,
         kept_s=settings.responses_kept_s,
         bytes_max=settings.response_bytes_max,
+        user_bytes_max=settings.user_responses_bytes_max,
+        read_bytes_max=settings.body_bytes_max,
         redis_wait_s=settings.redis_wait_s,
     )
 

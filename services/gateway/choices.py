@@ -1,11 +1,15 @@
 """Several generations for one HTTP request, as OpenAI's `n` and lists of prompts ask for. Pure."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from shared.errors import ParameterInvalid
 from shared.generation import GenerationRequest, Prompt, RequestId
+
+BODIES_MAX: Final = 4
+"""How many of the largest bodies the prompts of all choices may weigh: each choice waits in Redis with its own."""
 
 
 def check_count(prompts_count: int, choices_per_prompt: int, *, choices_max: int) -> None:
@@ -15,6 +19,17 @@ def check_count(prompts_count: int, choices_per_prompt: int, *, choices_max: int
     count = prompts_count * choices_per_prompt
     if count > choices_max:
         raise ParameterInvalid(f"this request asks for {count} answers; at most {choices_max} are given at once")
+
+
+def check_size(prompts: Sequence[Prompt], choices_per_prompt: int, *, body_bytes_max: int) -> None:
+    """Raises: ParameterInvalid when the prompts of all choices would be too large together."""
+    size_bytes = choices_per_prompt * sum(len(msgspec.msgpack.encode(prompt)) for prompt in prompts)
+    limit = BODIES_MAX * body_bytes_max
+    if size_bytes > limit:
+        raise ParameterInvalid(
+            f"the prompts of all answers together have {size_bytes} bytes; at most {limit} are accepted: "
+            "ask for fewer answers at once"
+        )
 
 
 def spread(

@@ -64,5 +64,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     response_bytes_max: Annotated[
         int, Meta(ge=1024, description="size of a response that is kept, its input included")
     ] = 4 << 20
+    user_responses_bytes_max: Annotated[
+        int, Meta(ge=1024, description="size of all kept responses of one user; the longest unused are forgotten first")
+    ] = 256 << 20
     drain_s: Annotated[float, Meta(ge=0, description="how long open requests may end after SIGTERM")] = 30.0
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$", description="least level logged")] = "info"

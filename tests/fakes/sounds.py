@@ -25,7 +25,7 @@ def wav(seed: int = 0, *, seconds: float = 1.0, rate_hz: int = 16_000) -> bytes:
     time_s = np.arange(round(seconds * rate_hz)) / rate_hz
     tones_hz = np.random.default_rng(seed).uniform(100, 3000, (4, 1))
     samples = np.sin(2 * np.pi * tones_hz * time_s).mean(axis=0) * 30_000
-    body = samples.astype("<i2").tobytes()
+    body: bytes = samples.astype("<i2").tobytes()
     head = struct.pack("<HHIIHH", 1, 1, rate_hz, rate_hz * 2, 2, 16)
     chunks = b"WAVEfmt " + struct.pack("<I", len(head)) + head + b"data" + struct.pack("<I", len(body)) + body
     return b"RIFF" + struct.pack("<I", len(chunks)) + chunks

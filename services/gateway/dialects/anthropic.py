@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from services.gateway.capabilities import Asked
-from services.gateway.conversation import Conversation
+from services.gateway.conversation import Conversation, check_messages_count
 from services.gateway.dialects.anthropic_blocks import read_messages, read_system
 from services.gateway.dialects.anthropic_thinking import thinking_wish
 from services.gateway.dialects.anthropic_tools import tool_use
@@ -115,6 +115,7 @@ def _messages(fields: GoFields) -> tuple[Message, ...]:
     raw = fields.objects("messages", "anthropic.MessageParam")
     if not raw:
         raise ParameterInvalid("messages is required")
+    check_messages_count(len(raw))
     system, said = read_system(fields.anything("system")), read_messages(raw)
     return (Message("system", system), *said) if system else said
 

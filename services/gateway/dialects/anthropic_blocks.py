@@ -47,14 +47,14 @@ def read_messages(raw: Sequence[Mapping[str, object]]) -> tuple[Message, ...]:
     Raises: ParameterInvalid, which names the place.
     """
     names: dict[str, str] = {}
-    turns: list[Message] = []
+    turns: list[list[Message]] = []
     for index, one in enumerate(raw):
         for message in _messages(GoFields("MessageParam", one), f"messages.{index}", names):
-            if turns and turns[-1].role == message.role != "tool":
-                turns[-1] = _one_turn(turns[-1], message)
+            if turns and turns[-1][0].role == message.role != "tool":
+                turns[-1].append(message)
             else:
-                turns.append(message)
-    return tuple(turns)
+                turns.append([message])
+    return tuple(turn[0] if len(turn) == 1 else _one_turn(turn) for turn in turns)
 
 
 def read_system(value: object) -> str:
@@ -75,14 +75,14 @@ def _messages(fields: GoFields, place: str, names: dict[str, str]) -> list[Messa
     return [*content.results, said]
 
 
-def _one_turn(first: Message, second: Message) -> Message:
-    """Two messages of one role as one, their texts a blank line apart: many templates insist on taking turns."""
+def _one_turn(messages: Sequence[Message]) -> Message:
+    """Messages of one role as one, their texts a blank line apart: many templates insist on taking turns."""
     return Message(
-        first.role,
-        "\n\n".join(filter(None, (first.content, second.content))),
-        thinking="\n\n".join(filter(None, (first.thinking, second.thinking))),
-        tool_calls=(*first.tool_calls, *second.tool_calls),
-        images=(*first.images, *second.images),
+        messages[0].role,
+        "\n\n".join(one.content for one in messages if one.content),
+        thinking="\n\n".join(one.thinking for one in messages if one.thinking),
+        tool_calls=tuple(call for one in messages for call in one.tool_calls),
+        images=tuple(image for one in messages for image in one.images),
     )
 
 

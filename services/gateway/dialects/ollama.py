@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from services.gateway.capabilities import Asked
+from services.gateway.conversation import check_messages_count
 from services.gateway.dialects.ollama_tools import tool_call_of, tools_of
 from services.gateway.dialects.schemas import json_schema_text
 from services.gateway.go_base64 import decode_base64
@@ -108,7 +109,9 @@ def parse_chat(body: bytes) -> ChatCall:
     Earlier calls of tools and their results need no capability: a model's template shows what it can of them.
     """
     fields = GoFields("ChatRequest", decode_object(body, go_type="api.ChatRequest"))
-    messages = tuple(_message(one) for one in fields.objects("messages", "api.Message") or [])
+    raw_messages = fields.objects("messages", "api.Message") or []
+    check_messages_count(len(raw_messages))
+    messages = tuple(_message(one) for one in raw_messages)
     tools, think = tools_of(fields), _think(fields)
     files = [one for message in messages for one in message.images]
     call = ChatCall(

@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from services.gateway.capabilities import Asked
-from services.gateway.conversation import Conversation
+from services.gateway.conversation import Conversation, check_messages_count
 from services.gateway.dialects.ollama import keep_alive_s
 from services.gateway.dialects.openai_effort import think_of_effort
 from services.gateway.dialects.openai_messages import read_messages
@@ -66,6 +66,7 @@ def parse_chat(body: bytes) -> OpenAiCall:
     raw_messages = fields.objects("messages", "openai.Message") or []
     if not raw_messages:
         raise ParameterInvalid("[] is too short - 'messages'")
+    check_messages_count(len(raw_messages))
     history = read_messages(raw_messages)
     calls_functions = bool(fields.items("functions")) or fields.anything("function_call") is not None
     used = _functions(fields) if calls_functions else _tools(fields)

@@ -121,7 +121,8 @@ def _chosen(tools: Tools, choice: Mapping[str, object]) -> tuple[Tools, tuple[st
             nested = choice.get("allowed_tools")
             fields = GoFields("AllowedTools", nested if isinstance(nested, dict) else choice)
             allowed = _known([_function_name(one) for one in fields.objects("tools", "api.Tool") or []], tools)
-            shown = tuple(tool for tool in tools if _function_name(tool) in allowed)
+            names = frozenset(allowed)
+            shown = tuple(tool for tool in tools if _function_name(tool) in names)
             return shown, allowed if _is_required(fields.text("mode")) else ()
     raise ParameterInvalid(_NO_CHOICE)
 

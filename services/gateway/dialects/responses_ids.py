@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from services.gateway.dialects.responses_items import CallItem, Item, MessageItem, ReasoningItem, Reference, ResultItem
+from shared.errors import TooLarge
 
 _RESPONSE_ID: Final = re.compile(r"resp_[0-9a-f]{32}")
 _ITEM_ID: Final = re.compile(r"[a-z]+_([0-9a-f]{32})_(?:in)?[0-9]+")
@@ -52,3 +53,15 @@ def resolved(items: Iterable[Item], known: Iterable[Item]) -> tuple[Item, ...]:
     """The items with references replaced by what they refer to; those to nothing known stay."""
     by_id = {item.item_id: item for item in known}
     return tuple(by_id.get(item.item_id, item) if isinstance(item, Reference) else item for item in items)
+
+
+def check_size(items: Iterable[Item], *, bytes_max: int) -> None:
+    """For all that a conversation holds; what is referred to counts as often as it is.
+
+    Raises: TooLarge.
+    """
+    size_bytes = 0
+    for item in items:
+        size_bytes += len(msgspec.msgpack.encode(item))
+        if size_bytes > bytes_max:
+            raise TooLarge(f"this conversation has more than the {bytes_max} bytes that are accepted")

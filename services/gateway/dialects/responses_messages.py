@@ -33,11 +33,17 @@ def messages_of(items: Sequence[Item]) -> tuple[Message, ...]:
 
 
 class _Writer:
-    """The messages so far, and thoughts that wait for the message they led to."""
+    """The messages so far, the calls of the newest, and thoughts that wait for the message they led to.
+
+    Calls, and the thoughts before them, are put in their message when it is over: to do so one by one would copy all
+    those before it each time.
+    """
 
     def __init__(self) -> None:
         self._messages: list[Message] = []
-        self._thinking = ""
+        self._calls: list[ToolCall] = []
+        self._thoughts_of_calls: list[str] = []
+        self._thoughts: list[str] = []
         self._tool_names: dict[str, str] = {}
 
     def add(self, item: Item) -> None:
@@ -53,16 +59,18 @@ class _Writer:
                 name = self._tool_names.get(call_id, "")
                 self._add(Message("tool", _text(parts), tool_name=name, tool_call_id=call_id, images=_images(parts)))
             case ReasoningItem(thinking=thinking):
-                self._thinking += thinking
+                self._thoughts.append(thinking)
             case Reference(item_id=item_id):
                 raise ParameterInvalid(f"Item with id '{item_id}' not found.")
 
     def finished(self) -> tuple[Message, ...]:
-        if self._thinking:
-            self._add(Message("assistant", "", thinking=self._taken_thinking()))
+        if thinking := self._taken_thinking():
+            self._add(Message("assistant", "", thinking=thinking))
+        self._end_calls()
         return tuple(self._messages)
 
     def _add(self, message: Message) -> None:
+        self._end_calls()
         self._messages.append(message)
 
     def _add_call(self, item: CallItem) -> None:
@@ -70,13 +78,20 @@ class _Writer:
         self._tool_names[call.call_id] = call.name
         if not self._messages or self._messages[-1].role != "assistant":
             self._add(Message("assistant", ""))
+        self._calls.append(call)
+        self._thoughts_of_calls.append(self._taken_thinking())
+
+    def _end_calls(self) -> None:
+        if not self._calls:
+            return
         said = self._messages[-1]
         self._messages[-1] = msgspec.structs.replace(
-            said, tool_calls=(*said.tool_calls, call), thinking=said.thinking + self._taken_thinking()
+            said, tool_calls=tuple(self._calls), thinking=said.thinking + "".join(self._thoughts_of_calls)
         )
+        self._calls, self._thoughts_of_calls = [], []
 
     def _taken_thinking(self) -> str:
-        thinking, self._thinking = self._thinking, ""
+        thinking, self._thoughts = "".join(self._thoughts), []
         return thinking
 
 

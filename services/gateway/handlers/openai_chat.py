@@ -5,7 +5,7 @@ import time
 from aiohttp import web
 
 from services.gateway import capabilities
-from services.gateway.choices import check_count, spread
+from services.gateway.choices import check_count, check_size, spread
 from services.gateway.dialects import openai
 from services.gateway.dialects.openai_choices import Completion
 from services.gateway.dialects.openai_reply import OpenAiReply
@@ -34,6 +34,7 @@ class OpenAiChat:
             raise refused
         check_count(1, call.choices_count, choices_max=self._choices_max)
         prompt = prompt_of_chat(call.conversation, entry)
+        check_size([prompt], call.choices_count, body_bytes_max=request.client_max_size)
         generation = self._requests.build(
             entry,
             prompt,

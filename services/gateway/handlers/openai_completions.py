@@ -5,7 +5,7 @@ import time
 from aiohttp import web
 
 from services.gateway import capabilities
-from services.gateway.choices import check_count, spread
+from services.gateway.choices import check_count, check_size, spread
 from services.gateway.dialects import openai_completions
 from services.gateway.dialects.openai_choices import Completion
 from services.gateway.dialects.openai_completions_reply import CompletionReply
@@ -34,6 +34,7 @@ class OpenAiCompletions:
             raise refused
         check_count(len(call.prompts), call.choices_per_prompt, choices_max=self._choices_max)
         prompts = [prompt_of_completion(prompt, entry, suffix=call.suffix) for prompt in call.prompts]
+        check_size(prompts, call.choices_per_prompt, body_bytes_max=request.client_max_size)
         generation = self._requests.build(
             entry,
             prompts[0],

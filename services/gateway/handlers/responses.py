@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from services.gateway import capabilities
+from services.gateway.conversation import check_messages_count
 from services.gateway.dialects import responses, responses_ids
 from services.gateway.dialects.responses import ResponsesCall
 from services.gateway.dialects.responses_items import Item, read_input
@@ -89,13 +90,15 @@ class Responses:
         return web.Response(body=msgspec.json.encode(item_list(items, page)), content_type="application/json")
 
     async def _turn(self, request: web.Request, call: ResponsesCall) -> _Turn:
-        """Raises: ResponseUnknown, ParameterInvalid, Unavailable."""
+        """Raises: ResponseUnknown, ParameterInvalid, TooLarge, Unavailable."""
         user, past = request[PRINCIPAL].user, Past()
         if call.previous_response_id:
             if not responses_ids.is_response_id(call.previous_response_id):
                 raise ResponseUnknown(f"Previous response with id '{call.previous_response_id}' not found.")
             past = await self._stored.past(user, call.previous_response_id)
         items = await self._resolved(user, call.items, past)
+        check_messages_count(len(past.items) + len(items))
+        responses_ids.check_size((*past.items, *items), bytes_max=request.client_max_size)
         return _Turn(past=past, input=responses_ids.with_ids(items, request[SERVED].request_id))
 
     async def _resolved(self, user: str, items: Sequence[Item], past: Past) -> Sequence[Item]:

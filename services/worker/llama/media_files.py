@@ -1,4 +1,4 @@
-"""Is this a picture or a sound that may be decoded? Looks at headers only, so that no decoder meets what it may not. Pure.
+"""Is this a picture or a sound that may be decoded? Decided before a decoder meets what it may not. Pure.
 
 llama.cpp hands what it does not know to a program for films; so only known formats get that far. Formats and sizes are
 those of their specifications: PNG (ISO 15948), JPEG (ITU T.81), GIF89a, BMP, WebP (RFC 9649).
@@ -24,7 +24,7 @@ PROMPT_PIXELS_MAX: Final = 1 << 28
 """All pictures of one prompt together; they are decoded before the first of them is encoded."""
 
 PROMPT_SECONDS_MAX: Final = 3600.0
-"""All sounds of one prompt together; decoded, one takes some 130 kB a second."""
+"""All sounds of one prompt together; read by Whisper's measure, a second takes some 170 kB."""
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _BMP_HEADER_OLD_BYTES: Final = 12

@@ -63,6 +63,23 @@ async def test_a_completion_streams_and_ends_with_the_usage_that_was_asked_for(
     assert (usage.choices, usage.usage.total_tokens) == ([], 9)
 
 
+async def test_many_answers_to_a_large_prompt_are_refused(redis: Redis, redis_url: str, worker: ScriptedWorker) -> None:
+    await ModelIndex(redis).publish([TINY])
+    long = "a" * 3000
+    async with (
+        serving(settings(redis_url, body_bytes_max=4096)) as url,
+        openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="anything", max_retries=0) as client,
+    ):
+        assert len((await client.completions.create(model="tiny", prompt=long, n=4)).choices) == 4
+        for refused in (
+            client.completions.create(model="tiny", prompt=long, n=8),
+            client.chat.completions.create(model="tiny", messages=[{"role": "user", "content": long}], n=8),
+        ):
+            with pytest.raises(openai.BadRequestError, match="ask for fewer answers at once"):
+                await refused
+    assert len(worker.requests) == 4
+
+
 async def test_every_prompt_of_a_list_has_its_own_answers(client: openai.AsyncOpenAI, worker: ScriptedWorker) -> None:
     reply = await client.completions.create(model="tiny", prompt=["a", "b"], n=2, seed=5, echo=True)
     assert [(one.index, one.text) for one in reply.choices] == [

@@ -1,8 +1,9 @@
 """Several generations for one request."""
 
+import msgspec
 import pytest
 
-from services.gateway.choices import check_count, spread
+from services.gateway.choices import BODIES_MAX, check_count, check_size, spread
 from shared.digest import Digest
 from shared.errors import ParameterInvalid
 from shared.generation import GenerationRequest, LoadOnly, RawPrompt, RequestId
@@ -48,3 +49,11 @@ def test_as_many_answers_as_the_limit_says_are_given_and_not_one_more() -> None:
 def test_no_answer_at_all_cannot_be_asked_for() -> None:
     with pytest.raises(ParameterInvalid, match="n must be at least 1"):
         check_count(1, 0, choices_max=8)
+
+
+def test_every_answer_counts_with_its_own_copy_of_the_prompt() -> None:
+    prompts = [RawPrompt(text="a" * 100), RawPrompt(text="b" * 50)]
+    size_bytes = sum(len(msgspec.msgpack.encode(prompt)) for prompt in prompts)
+    check_size(prompts, BODIES_MAX, body_bytes_max=size_bytes)
+    with pytest.raises(ParameterInvalid, match="ask for fewer answers at once"):
+        check_size(prompts, BODIES_MAX + 1, body_bytes_max=size_bytes)

@@ -50,6 +50,13 @@ def test_neighbours_of_one_role_are_one_turn() -> None:
     )
 
 
+def test_a_long_run_of_one_role_is_one_turn() -> None:
+    said = [assistant(text(str(number)), use(str(number), "f")) for number in range(300)]
+    (turn,) = read_messages(said)
+    assert turn.content == "\n\n".join(str(number) for number in range(300))
+    assert [call.call_id for call in turn.tool_calls] == [str(number) for number in range(300)]
+
+
 def test_calls_and_their_results_keep_ids_names_and_order() -> None:
     said = read_messages(
         [

@@ -128,3 +128,25 @@ def test_arguments_that_are_no_object_are_refused(arguments: str) -> None:
     with pytest.raises(ParameterInvalid) as refused:
         arguments_text(arguments)
     assert refused.value.message == "invalid tool call arguments"
+
+
+def test_many_allowed_tools_are_not_compared_with_one_another() -> None:
+    compared = 0
+
+    class Name(str):
+        """A name that knows how often it was compared."""
+
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    count = 200
+    tools = tuple(tool(Name(f"t{number}")) for number in range(count))
+    allowed = [tool(Name(f"t{number}")) for number in range(count)]
+    used = tool_use(tools, {"type": "allowed_tools", "mode": "auto", "tools": allowed})
+    assert len(used.tools) == count
+    assert compared < 10 * count

@@ -1,7 +1,10 @@
 """The items of responses: reading them, showing them, and what a model is told of them."""
 
+import sys
+from types import FrameType
 from typing import Any
 
+import msgspec
 import pytest
 
 from services.gateway.dialects.responses_items import Item, read_input, shown_item
@@ -60,6 +63,30 @@ def test_calls_that_stand_together_are_one_message_with_the_text_before_them() -
         Message("tool", "x", tool_name="look", tool_call_id="1"),
         Message("tool", "y", tool_name="look", tool_call_id="2"),
     )
+
+
+def test_thoughts_between_calls_that_stand_together_are_kept_in_order() -> None:
+    thoughts = [{"type": "reasoning", "encrypted_content": text} for text in ("a", "b", "c")]
+    said = messages(thoughts[0], call("1"), thoughts[1], call("2"), thoughts[2])
+    both = Message("assistant", "", thinking="ab", tool_calls=(tool_call("1"), tool_call("2")))
+    assert said == (both, Message("assistant", "", thinking="c"))
+
+
+def test_calls_that_stand_together_are_copied_into_their_message_once() -> None:
+    """Copying the message for each of them would copy all the calls before it as well."""
+    copies = 0
+
+    def count(_frame: FrameType, event: str, function: object) -> None:
+        nonlocal copies
+        copies += event == "c_call" and function is msgspec.structs.replace
+
+    items = read(*[call("1")] * 100)
+    sys.setprofile(count)
+    try:
+        (told,) = messages_of(items)
+    finally:
+        sys.setprofile(None)
+    assert (len(told.tool_calls), copies) == (100, 1)
 
 
 def test_a_result_may_be_a_picture() -> None:

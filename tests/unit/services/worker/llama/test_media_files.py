@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from fakes.pictures import claiming, png, webp
-from fakes.sounds import wav
+from fakes.sounds import flac, wav
 from services.worker.llama.media_files import (
     FILE_BYTES_MAX,
     FILES_MAX,
@@ -123,3 +123,8 @@ def test_what_a_model_cannot_take_in_is_refused_by_name() -> None:
         checked([wav()], sees=True, hears=False)
     with pytest.raises(CapabilityMissing, match="does not support image input"):
         checked([png()], sees=False, hears=True)
+
+
+def test_a_small_file_that_claims_hours_is_refused() -> None:
+    with pytest.raises(ParameterInvalid, match="the sound lasts"):
+        checked([flac(claimed_count=1 << 35)], sees=False, hears=True)
