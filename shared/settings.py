@@ -43,6 +43,12 @@ def _secret_hook(wanted: type, value: object) -> object:
     raise NotImplementedError(f"no conversion to {wanted.__name__}")
 
 
+def variables_of(field: str, *, prefix: str) -> tuple[str, ...]:
+    """Where a field is looked for, the first that is set wins."""
+    own = prefix + field.upper()
+    return (own,) if field in ADDRESS_FIELDS else (own, CLUSTER_PREFIX + field.upper())
+
+
 def load(cls: type[T], environ: Mapping[str, str], *, prefix: str) -> T:
     """Build `cls` from `environ`.
 
@@ -52,9 +58,9 @@ def load(cls: type[T], environ: Mapping[str, str], *, prefix: str) -> T:
     values: dict[str, object] = {}
     known: set[str] = set()
     for field in cls.__struct_fields__:
-        own, common = prefix + field.upper(), CLUSTER_PREFIX + field.upper()
+        own, *_ = variables = variables_of(field, prefix=prefix)
         known |= {own, own + "_FILE"} if hints[field] is Secret else {own}
-        for variable in (own,) if field in ADDRESS_FIELDS else (own, common):
+        for variable in variables:
             if environ.get(variable):
                 values[field] = environ[variable]
                 break

@@ -10,6 +10,7 @@ from corral.up.plan import CLIENT_VARIABLES, UP_VARIABLES
 from services.gateway.settings import Settings as GatewaySettings
 from services.registry.settings import Settings as RegistrySettings
 from services.worker.settings import Settings as WorkerSettings
+from shared.ollama_environment import ROWS as OLLAMAS_ROWS
 from shared.settings import Secret
 from source import ROOT, documents, shown
 
@@ -21,6 +22,7 @@ SERVICES: dict[str, type[msgspec.Struct]] = {
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 ROW = re.compile(r"^\| `(?P<name>CORRAL_[A-Z_]+)` \| (?P<default>.*?) \| (?P<meaning>.+) \|$", re.MULTILINE)
 VARIABLE = re.compile(r"\bCORRAL_[A-Z_]*[A-Z]\b")
+OLLAMAS_ROW = re.compile(r"^\| `(?P<name>OLLAMA_[A-Z_]+)` \| (?P<settings>.*?) \| .+ \|$", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 
 
@@ -49,6 +51,15 @@ def test_the_variables_of_local_mode_and_of_the_client_are_documented() -> None:
     prefixes = tuple(f"CORRAL_{service.upper()}_" for service in SERVICES)
     others = {name for name in documented() if not name.startswith(prefixes)}
     assert others == {*UP_VARIABLES, *CLIENT_VARIABLES}
+
+
+def test_ollamas_variables_are_documented_with_the_settings_they_mean() -> None:
+    meant = {
+        row.variable: [f"CORRAL_{service.upper()}_{field.upper()}" for service in row.services for field in row.fields]
+        for row in OLLAMAS_ROWS
+    }
+    rows = OLLAMAS_ROW.finditer(CONFIGURATION.read_text(encoding="utf-8"))
+    assert {row["name"]: VARIABLE.findall(row["settings"]) for row in rows} == meant
 
 
 def test_no_document_names_a_variable_that_does_not_exist() -> None:

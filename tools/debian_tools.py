@@ -1,4 +1,4 @@
-"""Fetch the real servers some tests run against (nginx, docker-registry), without root and without installing them.
+"""Fetch the real servers some tests run against (nginx, Prometheus, a registry), without root or installing them.
 
 Debian's own packages are downloaded and verified by apt, and unpacked below the user's cache. A machine that has the
 servers, or has no apt, is left alone; tests that miss a server say so. Runs on a bare Python: standard library only.
@@ -14,7 +14,12 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-BINARIES = {"nginx": "usr/sbin/nginx", "docker-registry": "usr/bin/docker-registry"}
+BINARIES = {
+    "nginx": "usr/sbin/nginx",
+    "docker-registry": "usr/bin/docker-registry",
+    "prometheus": "usr/bin/prometheus",  # and promtool beside it
+    "prometheus-blackbox-exporter": "usr/bin/prometheus-blackbox-exporter",
+}
 """Where each package keeps the program of the same name."""
 
 FETCH_S = 300.0

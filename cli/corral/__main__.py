@@ -4,13 +4,14 @@ import argparse
 import importlib.metadata
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from corral import up
 from corral.client import Client, base_url
-from corral.commands import apply, archive, create, keys, models, run, running, show, transfers
+from corral.commands import apply, archive, create, keys, models, run, running, show, systemd, transfers
 from corral.errors import CliError
+from corral.ollama_names import adopted, with_adopted
 
 INTERRUPTED: Final = 130
 
@@ -26,19 +27,29 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     starting = commands.add_parser("up", help="start a cluster on this machine and stay until Ctrl-C")
     starting.add_argument("--no-prompt", action="store_true", help="do not ask the bundled model a first question")
-    starting.set_defaults(run=None)
-    for module in (run, models, running, show, create, apply, transfers, archive, keys):
+    starting.set_defaults(here=start_cluster)
+    # What a command does is `here(arguments, environ)` on this machine, or else `run(arguments, client)` over HTTP.
+    top.set_defaults(here=None)
+    for module in (run, models, running, show, create, apply, transfers, archive, keys, systemd):
         module.add_parsers(commands)
     return top
 
 
+def start_cluster(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    for one in adopted(environ):
+        print(f"{one.variable} is set, so {one.setting}={one.value}")
+    return up.main(with_adopted(environ), ask=not arguments.no_prompt)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
+    exit_code = 0
     try:
-        if arguments.run is None:
-            return up.main(os.environ, ask=not arguments.no_prompt)
-        with Client(base_url(os.environ), os.environ.get("CORRAL_API_KEY", "")) as client:
-            arguments.run(arguments, client)
+        if arguments.here is not None:
+            exit_code = arguments.here(arguments, os.environ)
+        else:
+            with Client(base_url(with_adopted(os.environ)), os.environ.get("CORRAL_API_KEY", "")) as client:
+                arguments.run(arguments, client)
         # What is still buffered would otherwise fail when Python exits, where nobody handles it.
         sys.stdout.flush()
     except CliError as failure:
@@ -51,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stopped:
         print(f"\n{stopped}".rstrip(), file=sys.stderr)
         return INTERRUPTED
-    return 0
+    return exit_code
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from services.gateway import signatures
+from services.gateway.forwarded_users import ForwardedUser, forwarded_user
 from services.gateway.key_store import KEY_PREFIX, KeyRecord, KeyStore, Role, credential_of, hash_of
 from services.gateway.ssh_keys import Signed, parse_signed
 from shared.clock import Clock
@@ -114,9 +115,12 @@ def is_loopback(host: str) -> bool:
 class Access:
     """Turns what a request carries into a Principal."""
 
-    def __init__(self, store: KeyStore, clock: Clock, *, admin_key: Secret, require_keys: bool) -> None:
+    def __init__(
+        self, store: KeyStore, clock: Clock, *, admin_key: Secret, require_keys: bool, forwarded_user_secret: Secret
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._forwarded_user_secret = forwarded_user_secret
         admin_credential = hash_of(admin_key.reveal()) if admin_key else ""
         self._admin = msgspec.structs.replace(BOOTSTRAP_ADMIN, credential=admin_credential)
         self.keys_are_required = require_keys
@@ -127,11 +131,19 @@ class Access:
         return None if self.keys_are_required else LOCAL_ADMIN
 
     async def principal(self, call: Call) -> Principal | None:
-        """The caller of the API; None where a key is required and none was sent.
+        """The caller of the API, or the user whom a service calls for; None where a key is required and none was sent.
 
         Raises: Unauthenticated for one of our keys that is unknown or revoked, even where keys are optional;
             Forbidden for a signature that is not accepted.
         """
+        caller = await self._caller(call)
+        if caller is None or caller.role is not Role.SERVICE:
+            return caller
+        now_unix_s = self._clock.unix_ms() / 1000
+        user = forwarded_user(call.headers, self._forwarded_user_secret, now_unix_s=now_unix_s)
+        return caller if user is None else _acting_for(caller, user)
+
+    async def _caller(self, call: Call) -> Principal | None:
         token = token_from(call.headers)
         known = None if token is None else await self.by_key(token)
         if known is not None:
@@ -187,6 +199,15 @@ class Access:
             return self._admin
         record = await self._store.at(credential)
         return None if record is None else _principal(record, credential)
+
+
+def _acting_for(service: Principal, user: ForwardedUser) -> Principal:
+    """The user of a service: with the service's rights, and a tenant and a place in the queue of their own.
+
+    No key's id has a slash, so a user is never taken for another key or another service's user.
+    """
+    own = f"{service.user}/{user.id}"
+    return msgspec.structs.replace(service, tenant=own, user=own, name=user.name)
 
 
 def _principal(record: KeyRecord, credential: str) -> Principal:

@@ -14,8 +14,10 @@ from redis.asyncio import Redis
 
 from services.gateway.access import Access, is_loopback, start_problem
 from services.gateway.admission import Limits
+from services.gateway.client_address import Network, parse_networks
 from services.gateway.cluster_view import ClusterView
 from services.gateway.dispatch import Dispatcher
+from services.gateway.forwarded_users import secret_problem
 from services.gateway.frame_reader import FrameReader
 from services.gateway.generation_requests import GenerationRequests
 from services.gateway.handlers import cloud, cors, doors, root, serving
@@ -126,7 +128,7 @@ def _wired(settings: Settings, redis: Redis, arq_pool: ArqRedis) -> _Parts:
     gateway_id = f"{socket.gethostname()}-{secrets.token_hex(6)}"
     queue = GenerationQueue(redis)
     cluster = ClusterView(Roster(redis, "worker", WorkerState))
-    reader = FrameReader(redis, gateway_id)
+    reader = FrameReader(redis, clock, gateway_id)
     leader = Leader(redis=redis, arq_pool=arq_pool, queue=queue, cluster=cluster, gateway_id=gateway_id)
     dispatcher = Dispatcher(
         queue=queue,
@@ -175,14 +177,20 @@ def _application(
     )
     # Compressed bodies are decompressed where they are read, which then decides about limits and errors.
     app = web.Application(client_max_size=settings.body_bytes_max, handler_args={"auto_decompress": False})
-    serving.install(app)
+    serving.install(app, trusted_proxies=_trusted_proxies(settings))
     cors.install(
         app,
         extra_origins=tuple(origin.strip() for origin in settings.origins.split(",") if origin.strip()),
         own_names=frozenset({socket.gethostname().lower(), *hostnames(public_urls)}),
         is_on_loopback=is_loopback(settings.host),
     )
-    access = Access(keys, clock, admin_key=settings.admin_key, require_keys=settings.require_keys)
+    access = Access(
+        keys,
+        clock,
+        admin_key=settings.admin_key,
+        require_keys=settings.require_keys,
+        forwarded_user_secret=settings.forwarded_user_secret,
+    )
     forwarder = Forwarder(session, settings.registry_url)
     registry = Distribution(
         _registry_access(settings, access, redis), forwarder, public_urls=public_urls, redis_wait_s=wait_s
@@ -229,6 +237,13 @@ def _registry_access(settings: Settings, access: Access, redis: Redis) -> Regist
     )
 
 
+def _trusted_proxies(settings: Settings) -> tuple[Network, ...]:
+    try:
+        return parse_networks(settings.trusted_proxies)
+    except ValueError as cause:
+        raise StartRefused(f"CORRAL_GATEWAY_TRUSTED_PROXIES: {cause}") from cause
+
+
 def _check(settings: Settings, *, keys_count: int) -> None:
     problem = start_problem(
         host=settings.host,
@@ -236,6 +251,7 @@ def _check(settings: Settings, *, keys_count: int) -> None:
         admin_key_is_set=bool(settings.admin_key),
         keys_count=keys_count,
     )
+    problem = problem or secret_problem(settings.forwarded_user_secret)
     if problem is not None:
         raise StartRefused(problem)
 

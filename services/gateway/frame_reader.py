@@ -9,9 +9,11 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from services.gateway import metrics
 from services.gateway.admission import redis_unavailable
 from services.gateway.open_generation import OpenGeneration
 from shared import frames
+from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.frames import Frame
 from shared.generation import RequestId
@@ -25,8 +27,9 @@ RECONNECT_S: Final = 0.2
 class FrameReader:
     """Owns the table of open generations."""
 
-    def __init__(self, redis: Redis, gateway_id: str) -> None:
+    def __init__(self, redis: Redis, clock: Clock, gateway_id: str) -> None:
         self._redis = redis
+        self._clock = clock
         self._gateway_id = gateway_id
         self._open: dict[RequestId, OpenGeneration] = {}
         self._connected = asyncio.Event()
@@ -72,6 +75,7 @@ class FrameReader:
                     frame = await anext(followed)
                 if not self._connected.is_set():
                     self._connected.set()
+                    metrics.REDIS_CONNECTED.set(1)
                     log.info("frames_followed")
                 if frame is not None:
                     self._hand_out(frame)
@@ -85,8 +89,13 @@ class FrameReader:
         self._numbers[frame.worker_id] = frame.number
         for event in frame.events:
             generation = self._open.get(event.request_id)
-            if generation is not None:
-                generation.push(event)
+            if generation is None:
+                continue
+            was_started = generation.is_started
+            generation.push(event)
+            if generation.is_started and not was_started:
+                waited_s = self._clock.monotonic_s() - generation.submitted_s
+                metrics.QUEUE_WAIT_SECONDS.labels(model=generation.request.model).observe(waited_s)
 
     def _missed(self, worker_id: str) -> None:
         """End what may lack a part of its answer."""
@@ -99,6 +108,7 @@ class FrameReader:
         if self.is_connected:
             log.warning("redis_lost", cause=repr(cause), open_generations=len(self._open))
         self._connected.clear()
+        metrics.REDIS_CONNECTED.set(0)
         self._numbers.clear()
         for generation in self._open.values():
             generation.fail(redis_unavailable())

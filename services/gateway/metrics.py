@@ -25,6 +25,23 @@ RESUBMISSIONS: Final = Counter(
     "corral_gateway_resubmissions_total", "Generations queued again because their worker was lost.", ["reason"]
 )
 OPEN_GENERATIONS: Final = Gauge("corral_gateway_open_generations", "Generations that clients wait for now.")
+QUEUE_WAIT_SECONDS: Final = Histogram(
+    "corral_gateway_queue_wait_seconds",
+    "Time from a generation's submission to its start on a worker, loading of its model included.",
+    ["model"],
+    buckets=REQUEST_BUCKETS_S,
+)
+WAITING_GENERATIONS: Final = Gauge(
+    "corral_gateway_waiting_generations",
+    "This gateway's generations in the queues, by what workers do about their model: ready, loading or absent.",
+    ["model", "residency"],
+)
+OLDEST_WAIT_SECONDS: Final = Gauge(
+    "corral_gateway_oldest_wait_seconds", "How long the oldest of this gateway's waiting generations waits.", ["model"]
+)
+REDIS_CONNECTED: Final = Gauge(
+    "corral_gateway_redis_connected", "1 while what workers publish reaches this gateway through Redis, else 0."
+)
 PROMPT_TOKENS: Final = Counter(
     "corral_gateway_prompt_tokens_total", "Prompt tokens of finished generations.", ["model"]
 )

@@ -19,12 +19,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     admin_key: Annotated[Secret, Meta(description="an API key with the role admin, to make the first keys with")] = (
         Secret()
     )
+    forwarded_user_secret: Annotated[
+        Secret, Meta(description="what services sign the names of their users with; unset, they are believed unsigned")
+    ] = Secret()
     public_urls: Annotated[
         str,
         Meta(
             pattern=r"^(https?://[^/,\s]+(, *https?://[^/,\s]+)*)?$",
             description="addresses clients use, comma-separated; behind TLS and for pulls with Ollama's own keys",
         ),
+    ] = ""
+    trusted_proxies: Annotated[
+        str, Meta(description="networks of our own proxies, comma-separated; only they may say who the client is")
     ] = ""
     registry_token_life_s: Annotated[float, Meta(ge=1, description="how long a token of `/v2/token` is good for")] = (
         3600.0

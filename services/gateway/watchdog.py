@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from enum import Enum
 
 import msgspec
 import structlog
 from redis.exceptions import RedisError
 
-from services.gateway import metrics
+from services.gateway import metrics, queue_gauges
 from services.gateway.cluster_view import ClusterView
 from services.gateway.dispatch import Dispatcher
 from services.gateway.frame_reader import FrameReader
 from services.gateway.open_generation import OpenGeneration
+from services.gateway.queue_gauges import Wait
 from shared.clock import Clock
 from shared.cluster_state import WorkerState
 from shared.errors import CorralError, DeadlineExceeded, RunnerDied, Unavailable
@@ -113,7 +115,7 @@ class Watchdog:
             try:
                 await self.look()
             except (RedisError, OSError):
-                continue  # the frame reader reports the loss
+                queue_gauges.hide()  # the frame reader reports the loss
             except Exception:
                 log.exception("watchdog_failed")
 
@@ -123,6 +125,7 @@ class Watchdog:
         workers = await self._cluster.refresh()
         await self._dispatcher.withdraw_left_behind()
         waiting = await self._waiting_requests([generation for generation, _ in seen])
+        self._show(waiting, workers)
         for generation, worker_id in seen:
             if not self._is_comparable(generation, worker_id):
                 continue
@@ -140,6 +143,15 @@ class Watchdog:
             return set()
         waits = await self._queue.waiting(jobs)
         return {request_id for (request_id, _), is_waiting in zip(jobs, waits, strict=True) if is_waiting}
+
+    def _show(self, waiting: AbstractSet[str], workers: Mapping[str, WorkerState]) -> None:
+        now_s = self._clock.monotonic_s()
+        waits = [
+            Wait(model=one.request.model, weights=one.request.weights, waited_s=now_s - one.submitted_s)
+            for one in self._reader.open.values()
+            if one.request.request_id in waiting
+        ]
+        queue_gauges.show(queue_gauges.summed_up(waits, workers))
 
     def _sight(self, generation: OpenGeneration, *, is_waiting: bool, workers: Mapping[str, WorkerState]) -> Sight:
         now_s = self._clock.monotonic_s()

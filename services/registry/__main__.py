@@ -7,13 +7,15 @@ import uvloop
 
 from services.registry.app import build_app
 from services.registry.settings import Settings
-from shared import logs, settings, web
+from shared import logs, ollama_environment, settings, web
 
 
 def main() -> None:
     try:
-        values = settings.load(Settings, os.environ, prefix="CORRAL_REGISTRY_")
+        adoption = ollama_environment.adopt(os.environ, "registry")
+        values = settings.load(Settings, adoption.environ, prefix="CORRAL_REGISTRY_")
         logs.configure(service="registry", level=values.log_level)
+        ollama_environment.report(adoption)
         app = build_app(values)
     except settings.SettingsInvalid as invalid:
         sys.exit(str(invalid))

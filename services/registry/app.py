@@ -103,7 +103,7 @@ def build_app(settings: Settings) -> web.Application:
         paths.create_folders()
         if renamed_count := paths.adopt_colon_names():
             log.info("blobs_renamed", count=renamed_count)
-        collector = Collector(library, blobs, interval_s=settings.collect_interval_s)
+        collector = Collector(library, blobs, quota, interval_s=settings.collect_interval_s)
         async with upstream, running(collector.run()), running(publisher.run()):
             yield
         await redis.aclose()

@@ -1,5 +1,6 @@
 """Every metric of the registry, declared once."""
 
+import math
 from typing import Final
 
 from prometheus_client import Counter, Gauge
@@ -12,6 +13,10 @@ INDEX_PUBLISHES: Final = Counter(
 )
 MODELS: Final = Gauge("corral_registry_models", "Models in the published index.")
 STORE_BYTES: Final = Gauge("corral_registry_store_bytes", "What lies in the blobs folder, when it was last tidied.")
+STORE_FREE_BYTES: Final = Gauge(
+    "corral_registry_store_free_bytes", "What may still be stored, by the disk and the operator's limit, at last look."
+)
+STORE_FREE_BYTES.set(math.nan)  # nobody has looked yet
 COLLECTED_BYTES: Final = Counter("corral_registry_collected_bytes_total", "Bytes deleted because nobody needed them.")
 TRANSFERS: Final = Counter(
     "corral_registry_transfers_total", "Pulls and pushes by how they ended.", ["kind", "outcome"]

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from services.registry import metrics
 from services.registry.blob_folder import blob_files, total_bytes
 from services.registry.paths import StorePaths
 from services.registry.publishing import on_thread
@@ -99,14 +100,24 @@ class Quota:
             yield room
         finally:
             self._rooms.discard(room)
+            metrics.STORE_FREE_BYTES.inc(room.unspent_bytes)
 
     async def grant(self, room: Room, size_bytes: int) -> None:
         """Raises: StoreFull."""
         async with self._lock:
-            # Before the look at the disk: what is written meanwhile counts twice rather than not at all.
-            reserved_bytes = sum(other.unspent_bytes for other in self._rooms)
-            usage = await on_thread(self._measure)
-            free = free_bytes(usage, reserved_bytes=reserved_bytes, bytes_max=self._bytes_max)
+            free = await self._free_bytes()
             if size_bytes > free:
                 raise StoreFull(needed_bytes=size_bytes, free_bytes=free)
             room.unspent_bytes += size_bytes
+            metrics.STORE_FREE_BYTES.set(free - size_bytes)
+
+    async def look(self) -> None:
+        """Tell Prometheus what is free, also while nobody writes."""
+        async with self._lock:
+            metrics.STORE_FREE_BYTES.set(await self._free_bytes())
+
+    async def _free_bytes(self) -> int:
+        # Before the look at the disk: what is written meanwhile counts twice rather than not at all.
+        reserved_bytes = sum(other.unspent_bytes for other in self._rooms)
+        usage = await on_thread(self._measure)
+        return free_bytes(usage, reserved_bytes=reserved_bytes, bytes_max=self._bytes_max)

@@ -5,6 +5,7 @@ loaded them holds them by their digest, and the blobs of a replaced model stay f
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 import structlog
@@ -20,6 +21,8 @@ from shared.model_name import ModelName, parse_model_name
 from shared.settings import SettingsInvalid
 
 log = structlog.get_logger("corral.registry")
+
+FAILED: Final = "failed"
 
 
 class Followed(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +52,7 @@ class Updates:
         self._manifests = manifests
         self._upstream = upstream
         self._transfers = transfers
+        metrics.UPDATES.labels(outcome=FAILED)  # it begins at zero, so that the first failure is an increase
 
     async def run(self) -> None:
         """Look at every followed model and pull what is new or missing; one that fails does not stop the others."""
@@ -57,7 +61,7 @@ class Updates:
                 outcome = await self._update(model)
             except CorralError as error:
                 log.warning("model_update_failed", model=model.name.full, reason=error.message)
-                outcome = "failed"
+                outcome = FAILED
             metrics.UPDATES.labels(outcome=outcome).inc()
 
     async def _update(self, model: Followed) -> str:

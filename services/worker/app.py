@@ -14,6 +14,7 @@ from aiohttp import web
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from services.worker import metrics
 from services.worker.cancels import CancelReader
 from services.worker.control import Control
 from services.worker.generations import Generations
@@ -130,8 +131,10 @@ class Worker:
         """Announce this worker every second and at every change; drop the work of gateways that are gone."""
         while True:
             self._changed.clear()
+            state = self._state()
+            _show(state)
             try:
-                await self._workers.announce(self.worker_id, self._state())
+                await self._workers.announce(self.worker_id, state)
                 self._generations.cancel_all_of_missing(frozenset(await self._gateways.members()))
                 self._announced = True
             except (RedisError, OSError) as cause:
@@ -149,6 +152,13 @@ class Worker:
         while True:
             await asyncio.sleep(SWEEP_S)
             await self._residency.sweep()
+
+
+def _show(state: WorkerState) -> None:
+    """Tell Prometheus what the cluster hears."""
+    metrics.RESIDENT_MODELS.set(len(state.models))
+    metrics.RESIDENT_BYTES.set(state.memory_bytes_used)
+    metrics.MEMORY_BYTES_MAX.set(state.memory_bytes_max)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -281,6 +281,9 @@ class Generations:
         metrics.PROMPT_TOKENS.labels("cached").inc(usage.cached_tokens)
         metrics.PROMPT_TOKENS.labels("computed").inc(usage.prompt_tokens - usage.cached_tokens)
         metrics.GENERATED_TOKENS.labels(request.model).inc(usage.generated_tokens)
+        if usage.generated_tokens > 1:
+            gaps_count = usage.generated_tokens - 1
+            metrics.TOKEN_SECONDS.labels(request.model).observe(usage.decode_ns / 1e9 / gaps_count)
 
     async def _forget(self, request: GenerationRequest, usage: Usage) -> None:
         """Remove the job and charge its user for the tokens computed."""

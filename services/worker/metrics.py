@@ -2,12 +2,21 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from shared.metrics import LOAD_BUCKETS_S
+from shared.metrics import LOAD_BUCKETS_S, TOKEN_BUCKETS_S
 
 PROMPT_TOKENS = Counter("corral_worker_prompt_tokens", "Prompt tokens by where they came from.", ["source"])
 GENERATED_TOKENS = Counter("corral_worker_generated_tokens", "Tokens generated.", ["model"])
+TOKEN_SECONDS = Histogram(
+    "corral_worker_token_seconds",
+    "Mean time between two tokens of a generation, once for each generation.",
+    ["model"],
+    buckets=TOKEN_BUCKETS_S,
+)
 GENERATIONS = Counter("corral_worker_generations", "Generations by how they ended.", ["outcome"])
 SLOTS_IN_USE = Gauge("corral_worker_slots_in_use", "Slots occupied by running generations.")
+RESIDENT_MODELS = Gauge("corral_worker_resident_models", "Models in memory, those that load or leave included.")
+RESIDENT_BYTES = Gauge("corral_worker_resident_bytes", "Memory these models take, as this worker reckons it.")
+MEMORY_BYTES_MAX = Gauge("corral_worker_memory_max_bytes", "Memory that models may take here.")
 MODEL_LOAD_SECONDS = Histogram(
     "corral_worker_model_load_seconds", "Time to make a model resident.", ["outcome"], buckets=LOAD_BUCKETS_S
 )

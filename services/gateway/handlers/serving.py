@@ -3,15 +3,17 @@
 import asyncio
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from services.gateway import metrics
 from services.gateway.access import Principal
 from services.gateway.body_coding import DECODED_BYTES_MAX, BodyDecoder, coding_of
+from services.gateway.client_address import Network, client_address
 from services.gateway.dialects import anthropic_reply, oci, openai_choices
 from services.gateway.registry_access import Challenged
 from shared.errors import CorralError, TooLarge
@@ -30,7 +32,8 @@ _QUIET_ROUTES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 class Served:
     """What one request turned out to be; handlers fill it in for the log and the metrics."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: str | None) -> None:
+        self.client = client
         self.request_id = uuid.uuid4().hex
         self.began_ns = time.perf_counter_ns()
         self.user: str | None = None
@@ -48,9 +51,9 @@ SERVED: Final = web.RequestKey("served", Served)
 PRINCIPAL: Final = web.RequestKey("principal", Principal)
 
 
-def install(app: web.Application) -> None:
+def install(app: web.Application, *, trusted_proxies: Sequence[Network]) -> None:
     """Number, log and measure every request, and turn errors into replies: the outermost layers."""
-    app.middlewares.extend([_serving, error_middleware(render_error)])
+    app.middlewares.extend([_serving_middleware(trusted_proxies), error_middleware(render_error)])
     app.on_response_prepare.append(_add_request_id)
 
 
@@ -110,24 +113,28 @@ def route_of(request: web.Request) -> str | None:
     return None if resource is None else resource.canonical
 
 
-@web.middleware
-async def _serving(request: web.Request, handler: Handler) -> web.StreamResponse:
-    served = Served()
-    request[SERVED] = served
-    status = 500
-    with structlog.contextvars.bound_contextvars(request_id=served.request_id):
-        try:
-            response = await handler(request)
-            status = response.status
-            return response
-        except web.HTTPException as exception:
-            status = exception.status
-            raise
-        except asyncio.CancelledError:
-            status, served.outcome = CLIENT_GONE_STATUS, "cancelled"
-            raise
-        finally:
-            _report(request, served, status)
+def _serving_middleware(trusted_proxies: Sequence[Network]) -> Middleware:
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        forwarded_for = ",".join(request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
+        served = Served(client_address(request.remote, forwarded_for, trusted_proxies))
+        request[SERVED] = served
+        status = 500
+        with structlog.contextvars.bound_contextvars(request_id=served.request_id):
+            try:
+                response = await handler(request)
+                status = response.status
+                return response
+            except web.HTTPException as exception:
+                status = exception.status
+                raise
+            except asyncio.CancelledError:
+                status, served.outcome = CLIENT_GONE_STATUS, "cancelled"
+                raise
+            finally:
+                _report(request, served, status)
+
+    return middleware
 
 
 def _report(request: web.Request, served: Served, status: int) -> None:
@@ -141,6 +148,7 @@ def _report(request: web.Request, served: Served, status: int) -> None:
         method=request.method,
         route=route,
         status=status,
+        client=served.client,
         user=served.user,
         model=served.model,
         outcome=outcome,

@@ -16,7 +16,15 @@ import structlog
 from services.registry import metrics
 from services.registry.transfers.progress import Progress
 from services.registry.transfers.transfer import Transfer, TransferKind, transfer_id
-from shared.errors import CorralError, InternalError, TransferCancelled, Unavailable
+from shared.errors import (
+    CorralError,
+    DownloadCorrupt,
+    InternalError,
+    StoreFull,
+    TransferCancelled,
+    Unavailable,
+    UpstreamFailed,
+)
 from shared.model_name import ModelName
 
 log = structlog.get_logger("corral.registry")
@@ -28,6 +36,10 @@ RETRY_AFTER_S: Final = 10.0
 
 WAITING: Final = Progress(status="waiting for other transfers")
 """Told before Ollama's own first event when there is no place; clients show any status."""
+
+TROUBLE: Final = (UpstreamFailed, DownloadCorrupt, StoreFull, InternalError)
+"""Ends that an operator is called for; the others are somebody's mistake or wish. Each is counted from zero, so that
+the first one is an increase."""
 
 
 class Records(Protocol):
@@ -60,6 +72,9 @@ class Transfers:
         self._cancelled: set[str] = set()
         self._changing = asyncio.Lock()
         self._is_closing = False
+        for kind in work:
+            for trouble in TROUBLE:
+                metrics.TRANSFERS.labels(kind=kind, outcome=trouble.code)
 
     async def pull(self, name: ModelName, *, insecure: bool = False, only_if_absent: bool = False) -> Transfer:
         """Join the pull of that model or start it. If all want it `only_if_absent`, it replaces no model at its end.

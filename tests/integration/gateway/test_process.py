@@ -48,6 +48,7 @@ async def test_it_serves_until_it_is_told_to_stop(redis_url: str, http: aiohttp.
 async def test_it_says_why_it_does_not_start(redis_url: str) -> None:
     for environ, reason in (
         ({"CORRAL_GATEWAY_HOST": "0.0.0.0"}, b"CORRAL_GATEWAY_REQUIRE_KEYS"),
+        ({"OLLAMA_HOST": "0.0.0.0"}, b"CORRAL_GATEWAY_REQUIRE_KEYS"),
         ({"CORRAL_GATEWAY_PORT": "0"}, b"port"),
         ({"CORRAL_GATEWAY_COLOUR": "red"}, b"CORRAL_GATEWAY_COLOUR"),
         ({"CORRAL_REDIS_URL": "redis://127.0.0.1:9/0"}, b"cannot reach its queue"),
