@@ -30,13 +30,14 @@ def add_parsers(commands: Subparsers) -> None:
 
 def install_units(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     scope = scope_of(arguments, environ)
+    if not arguments.dry_run:
+        require_rights(scope)
     bundled.require_services()
     wanted = Wanted(workers_count=arguments.workers, redis_url=arguments.redis_url)
     files = planned(scope, this_host(wanted), wanted)
     if arguments.dry_run:
         print("\n".join(shown(file) for file in files))
         return 0
-    require_rights(scope)
     install(files, scope.config, print)
     print("\nNow run:", *next_steps(scope), sep="\n  ")
     return 0
