@@ -23,7 +23,8 @@ from harness.cluster import free_port
 WITHOUT_NEW_CODE = (
     "import ctypes, os, sys; ctypes.CDLL(None).prctl(65, 1, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])"
 )
-PROMPT = {"model": bundled.MODEL_NAME, "prompt": "A cow says", "stream": False, "options": {"num_predict": 5}}
+TOKENS_MAX = 5
+PROMPT = {"model": bundled.MODEL_NAME, "prompt": "A cow says", "stream": False, "options": {"num_predict": TOKENS_MAX}}
 
 
 def options(unit: Path, instance: str, folder: Path) -> dict[str, list[str]]:
@@ -97,4 +98,4 @@ async def asks(url: str) -> None:
         await first_prompt.ensure_model(http, weights)
         response = await http.post("/api/generate", json=PROMPT, timeout=httpx.Timeout(60))
     assert response.status_code == 200, response.text
-    assert response.json()["eval_count"] == 5
+    assert 0 < response.json()["eval_count"] <= TOKENS_MAX
