@@ -144,8 +144,8 @@ class Generations:
     def fail_all(self, error: CorralError, resident: Resident | None = None) -> None:
         """Fail every generation, or every one on `resident`."""
         for active in self._active.values():
-            if (resident is None or active.resident is resident) and not active.ending.done():
-                active.ending.set_exception(error)
+            if resident is None or active.resident is resident:
+                _end(active, error)
 
     def step_done(self, report: StepDone) -> None:
         """Pass on what one engine step brought: one frame per gateway."""
@@ -252,7 +252,7 @@ class Generations:
         request = active.request
         active.usage = done.usage
         is_cut = done.reason is DoneReason.LENGTH or bool(done.stop_string)
-        if not request.count_only and (rest := active.parser.finish(is_cut=is_cut)):
+        if rest := active.parser.finish(is_cut=is_cut):
             self._say(request, _delta(active, rest, ()))
         opened = active.resident.opened
         load_ns = (active.admitted_ns or time.monotonic_ns()) - active.taken_ns
@@ -281,7 +281,8 @@ class Generations:
         metrics.PROMPT_TOKENS.labels("cached").inc(usage.cached_tokens)
         metrics.PROMPT_TOKENS.labels("computed").inc(usage.prompt_tokens - usage.cached_tokens)
         metrics.GENERATED_TOKENS.labels(request.model).inc(usage.generated_tokens)
-        if usage.generated_tokens > 1:
+        # How long the tokens of one that was left half-way took is not known.
+        if usage.generated_tokens > 1 and usage.decode_ns:
             gaps_count = usage.generated_tokens - 1
             metrics.TOKEN_SECONDS.labels(request.model).observe(usage.decode_ns / 1e9 / gaps_count)
 

@@ -49,12 +49,14 @@ def test_what_was_computed_for_a_client_that_leaves_is_counted(cluster: Cluster,
     http.post("/api/generate", json={"model": MODEL})
     wait_for_slots(cluster, 0)
     before = worker_metric(cluster, "corral_worker_generated_tokens_total{")
+    timed_count = worker_metric(cluster, "corral_worker_token_seconds_count{")
     body = {"model": MODEL, "prompt": "Tell me a very long story.", "options": LONG}
     with http.stream("POST", "/api/generate", json=body) as response:
         lines = response.iter_lines()
         shown = [next(lines) for _ in range(3)]
     wait_for_slots(cluster, 0)
     assert worker_metric(cluster, "corral_worker_generated_tokens_total{") >= before + len(shown)
+    assert worker_metric(cluster, "corral_worker_token_seconds_count{") == timed_count, "nobody knows how long it took"
 
 
 @pytest.mark.parametrize(
