@@ -136,6 +136,6 @@ def test_a_gguf_is_uploaded_and_answers(client: ollama.Client, tmp_path: Path, m
 
 def test_an_empty_prompt_loads_and_a_zero_keep_alive_unloads(client: ollama.Client) -> None:
     assert client.generate(MODEL, "").done_reason == "load"
-    assert [model.model for model in client.ps().models] == [MODEL]
+    assert MODEL in {model.model for model in client.ps().models}
     assert client.generate(MODEL, "", keep_alive=0).done_reason == "unload"
-    assert client.ps().models == []
+    assert MODEL not in {model.model for model in client.ps().models}
