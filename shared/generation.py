@@ -94,7 +94,10 @@ class EmbedPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="embed"):
     inputs: tuple[str | tuple[int, ...], ...]
 
 
-Prompt = ChatPrompt | InsertPrompt | RawPrompt | EmbedPrompt | LoadOnly
+TextPrompt = ChatPrompt | InsertPrompt | RawPrompt
+"""What a model goes on from with text."""
+
+Prompt = TextPrompt | EmbedPrompt | LoadOnly
 
 
 ANY_JSON_OBJECT: Final = '{"type":"object"}'

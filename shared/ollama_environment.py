@@ -2,7 +2,7 @@
 
 A setting of ours always wins. What cannot be read is as if unset, as it is to Ollama. Variables that are not in the
 table have no meaning here.
-Source: Ollama `envconfig/config.go`, Go `time.ParseDuration`.
+Source: Ollama `envconfig/config.go`.
 """
 
 import re
@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from shared.errors import ParameterInvalid
+from shared.go_duration import DURATION_S_MAX, parse_duration_ns
 from shared.settings import variables_of
 
 log = structlog.get_logger("corral.settings")
@@ -18,11 +20,7 @@ log = structlog.get_logger("corral.settings")
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORTS: Final = {"": "11434", "http": "80", "https": "443"}
 PORT_MAX: Final = 65_535
-DURATION_S_MAX: Final = ((1 << 63) - 1) // 1_000_000_000  # Go counts nanoseconds
 UNLIMITED_S: Final = 31_536_000.0  # a year
-_DURATION = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+")
-_TERM = re.compile(r"([0-9.]+)([a-zµ]+)")
-_UNIT_S: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _FALSE: Final = frozenset({"0", "f", "false"})
 
 
@@ -84,15 +82,13 @@ def report(adoption: Adoption) -> None:
 
 def seconds(text: str) -> float:
     """A Go duration, or a whole number of seconds. Raises: ValueError."""
-    total_s: float
-    if _DURATION.fullmatch(text):
-        total_s = sum(float(number) * _UNIT_S[unit] for number, unit in _TERM.findall(text))
-        total_s = -total_s if text.startswith("-") else total_s
-    else:
-        total_s = int(text)
-    if abs(total_s) > DURATION_S_MAX:
+    try:
+        return parse_duration_ns(text) / 1e9
+    except ParameterInvalid:
+        whole_s = int(text)
+    if abs(whole_s) > DURATION_S_MAX:
         raise ValueError("longer than 292 years")
-    return float(total_s)
+    return float(whole_s)
 
 
 def _address(text: str) -> tuple[str, ...]:

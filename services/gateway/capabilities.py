@@ -20,6 +20,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     unserved: tuple[str, ...] = ()
 
 
+def check(entry: ModelEntry, asked: Asked, *, requested: str, verb: str) -> None:
+    """Raises: CapabilityMissing, ParameterInvalid: whatever `refusal` finds."""
+    if (refused := refusal(entry, asked, requested=requested, verb=verb)) is not None:
+        raise refused
+
+
 def refusal(entry: ModelEntry, asked: Asked, *, requested: str, verb: str) -> CorralError | None:
     """The first reason why `entry` cannot serve the request, in Ollama's words where it has some.
 

@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from shared.errors import ErrorInfo
-from shared.generation import DoneReason, Piece, Usage
+from shared.generation import DoneReason, Piece, Usage, joined
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,11 +55,15 @@ def worst(losses: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything one generation brought: its `pieces` in the order they came, in `piece` all of them joined."""
+    """Everything one generation brought: its `pieces` in the order they came."""
 
-    piece: Piece
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[Piece, ...]
     outcome: Outcome
+
+    @property
+    def piece(self) -> Piece:
+        """All of it, one kind after the other."""
+        return joined(self.pieces)
 
 
 class Reply(Protocol):

@@ -4,15 +4,13 @@ import msgspec
 
 from services.worker.history import shortened
 from shared.errors import ContextLengthExceeded, CorralError
-from shared.generation import ChatPrompt, GenerationRequest, InsertPrompt, RawPrompt
-
-Written = ChatPrompt | InsertPrompt | RawPrompt
+from shared.generation import ChatPrompt, GenerationRequest, TextPrompt
 
 
 class Attempt(msgspec.Struct, frozen=True):
     """A prompt to try; with `cuts_tokens` its middle may be left out."""
 
-    prompt: Written
+    prompt: TextPrompt
     cuts_tokens: bool = False
 
 

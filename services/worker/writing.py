@@ -9,7 +9,7 @@ from services.worker.engine.sequence import NewSequence
 from services.worker.output.parser import OutputParser, PlainText
 from services.worker.output.reading import reading_of
 from services.worker.runner.messages import Opened
-from shared.generation import ChatPrompt, GenerationRequest, InsertPrompt, RawPrompt
+from shared.generation import ChatPrompt, GenerationRequest, InsertPrompt, RawPrompt, TextPrompt
 
 
 class Written(NamedTuple):
@@ -17,9 +17,7 @@ class Written(NamedTuple):
     parser: OutputParser
 
 
-def write(
-    sequence_id: int, request: GenerationRequest, prompt: ChatPrompt | InsertPrompt | RawPrompt, opened: Opened
-) -> Written:
+def write(sequence_id: int, request: GenerationRequest, prompt: TextPrompt, opened: Opened) -> Written:
     """The sequence for `prompt`, which may be shorter than the request's own.
 
     Raises: TemplateFailed, TemplateInvalid, ParameterInvalid.
@@ -57,4 +55,5 @@ def _conversation(plain: NewSequence, prompt: ChatPrompt, opened: Opened) -> Wri
         markers=reading.markers,
         constrain_after=reading.constrain_after,
     )
-    return Written(sequence, reading.parser)
+    # A prompt that is only counted has no answer to read.
+    return Written(sequence, PlainText() if plain.count_only else reading.parser)

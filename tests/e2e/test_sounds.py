@@ -4,7 +4,7 @@ What it says is noise, but decided by what it hears.
 """
 
 import base64
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +15,12 @@ import pytest
 from fakes.llama_models import write_llama
 from fakes.pictures import png
 from fakes.sounds import wav, write_ears
-from harness.cluster import Cluster
 
 EARS = "ears"
 TEMPLATE = "{{ range .Messages }}{{ .Content }}{{ end }} Say:"
 QUESTION = "what is it?"
 ONE, OTHER = wav(1, seconds=25), wav(2, seconds=25)
 GREEDY = {"temperature": 0, "num_predict": 8}
-
-
-@pytest.fixture
-def client(cluster: Cluster) -> Iterator[ollama.Client]:
-    made = ollama.Client(host=cluster.url)
-    yield made
-    made.close()  # type: ignore[no-untyped-call]
-
-
-@pytest.fixture
-async def sdk(cluster: Cluster) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{cluster.url}/v1", api_key="unused", max_retries=0) as made:
-        yield made
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-from services.gateway.dialects.anthropic_tools import call_id_of, json_text
+from services.gateway.dialects.anthropic_tools import call_id_of
+from services.gateway.dialects.schemas import json_text
 from shared.errors import ParameterInvalid
 from shared.generation import Message, ToolCall
 from shared.go_json import GoFields
@@ -163,7 +164,7 @@ def _call(block: GoFields) -> ToolCall:
     for name in ("id", "name"):
         if not block.text(name):
             raise ParameterInvalid(f"tool_use block missing required '{name}' field")
-    arguments = json_text(block.mapping("input") or {})
+    arguments = json_text(block.mapping("input") or {}, what="the call of a tool")
     return ToolCall(block.text("name"), arguments, call_id_of(block.text("id")))
 
 

@@ -9,12 +9,12 @@ and `cache_control`.
 Source: Anthropic's Messages API reference (tool use).
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
+from services.gateway.dialects.schemas import json_text
 from shared.errors import ParameterInvalid
 from shared.generation import ToolCall
 from shared.go_json import GoFields
@@ -55,11 +55,6 @@ def call_id_of(tool_use_id: str) -> str:
     return tool_use_id.removeprefix(ID_PREFIX)
 
 
-def json_text(value: Mapping[str, object]) -> str:
-    """An object as compact JSON, its members in their order."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def _definition(tool: GoFields, place: str) -> dict[str, object]:
     """A tool as Ollama's API writes them; the schema of its input keeps its order."""
     kind, name = tool.text("type") or "custom", tool.text("name")
@@ -86,7 +81,7 @@ def _definition(tool: GoFields, place: str) -> dict[str, object]:
 def _description(tool: GoFields) -> str:
     """What the tool does, and the examples of its input below."""
     examples = tool.objects("input_examples", "anthropic.InputExample") or []
-    lines = ["Examples of its input:", *(json_text(one) for one in examples)] if examples else []
+    lines = ["Examples of its input:", *(json_text(one, what="an example") for one in examples)] if examples else []
     return "\n".join(filter(None, (tool.text("description"), *lines)))
 
 

@@ -14,9 +14,9 @@ from services.gateway.conversation import check_messages_count
 from services.gateway.dialects.ollama_tools import tool_call_of, tools_of
 from services.gateway.dialects.schemas import json_schema_text
 from services.gateway.go_base64 import decode_base64
-from services.gateway.go_duration import DURATION_S_MAX, parse_duration_ns
 from shared.errors import OptionTypeInvalid, ParameterInvalid
 from shared.generation import ANY_JSON_OBJECT, KEEP_ALIVE_FOREVER_S, Message, Sampling, Think
+from shared.go_duration import DURATION_S_MAX, parse_duration_ns
 from shared.go_json import GoFields, decode_object, go_kind
 
 THINK_LEVELS: Final = ("high", "medium", "low", "max")

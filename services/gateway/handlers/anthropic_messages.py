@@ -52,9 +52,7 @@ class AnthropicMessages:
 
     async def _generation(self, request: web.Request, call: AnthropicCall) -> GenerationRequest:
         entry = await self._requests.resolve(call.model, if_empty=ParameterInvalid("model is required"))
-        refused = capabilities.refusal(entry, call.asked, requested=call.model, verb="chat")
-        if refused is not None:
-            raise refused
+        capabilities.check(entry, call.asked, requested=call.model, verb="chat")
         return self._requests.build(
             entry,
             prompt_of_chat(_as_the_model_can(call.conversation, entry), entry),

@@ -41,7 +41,7 @@ class OllamaGeneration:
         if not call.prompt and call.unloads:
             return await self._unload(request, entry, reply)
         ollama.check_combination(call)
-        _check_capabilities(entry, call, verb="generate")
+        capabilities.check(entry, call.asked, requested=call.model, verb="generate")
         prompt = prompt_of_generate(call, entry)
         if call.render_only:
             reply = rendered_generate_reply(call.model, images_count=len(call.images))
@@ -53,7 +53,7 @@ class OllamaGeneration:
         reply = chat_reply(call.model)
         if not call.messages and call.unloads:
             return await self._unload(request, entry, reply)
-        _check_capabilities(entry, call, verb="chat")
+        capabilities.check(entry, call.asked, requested=call.model, verb="chat")
         prompt = prompt_of_chat(Conversation(messages=call.messages, tools=call.tools, think=call.think), entry)
         if call.render_only:
             images_count = sum(len(message.images) for message in call.messages)
@@ -93,10 +93,3 @@ class OllamaGeneration:
         await self._unloader.unload(entry.weights)
         body = reply.without_generation(DoneReason.UNLOAD)
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: reply.whole_content_type})
-
-
-def _check_capabilities(entry: ModelEntry, call: ollama.OllamaCall, *, verb: str) -> None:
-    """Raises: CapabilityMissing, ParameterInvalid."""
-    refused = capabilities.refusal(entry, call.asked, requested=call.model, verb=verb)
-    if refused is not None:
-        raise refused

@@ -29,9 +29,7 @@ class OpenAiChat:
     async def complete(self, request: web.Request) -> web.StreamResponse:
         call = openai.parse_chat(await read_body(request))
         entry = await self._requests.resolve(call.model, if_empty=ParameterInvalid("model is required"))
-        refused = capabilities.refusal(entry, call.asked, requested=call.model, verb="chat")
-        if refused is not None:
-            raise refused
+        capabilities.check(entry, call.asked, requested=call.model, verb="chat")
         check_count(1, call.choices_count, choices_max=self._choices_max)
         prompt = prompt_of_chat(call.conversation, entry)
         check_size([prompt], call.choices_count, body_bytes_max=request.client_max_size)

@@ -29,9 +29,7 @@ class OpenAiCompletions:
     async def complete(self, request: web.Request) -> web.StreamResponse:
         call = openai_completions.parse_completion(await read_body(request))
         entry = await self._requests.resolve(call.model, if_empty=ModelUnknown("model '' not found"))
-        refused = capabilities.refusal(entry, call.asked, requested=call.model, verb="generate")
-        if refused is not None:
-            raise refused
+        capabilities.check(entry, call.asked, requested=call.model, verb="generate")
         check_count(len(call.prompts), call.choices_per_prompt, choices_max=self._choices_max)
         prompts = [prompt_of_completion(prompt, entry, suffix=call.suffix) for prompt in call.prompts]
         check_size(prompts, call.choices_per_prompt, body_bytes_max=request.client_max_size)

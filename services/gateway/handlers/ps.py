@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from services.gateway.cluster_view import ClusterView
-from services.gateway.go_duration import DURATION_S_MAX
 from services.gateway.redis_guard import redis_guard
 from services.gateway.timestamps import rfc3339
 from shared.clock import Clock
 from shared.cluster_state import ResidentModel, WorkerState
 from shared.digest import hex_of
 from shared.errors import ModelNameInvalid
+from shared.go_duration import DURATION_S_MAX
 from shared.model_index import ModelDetails, ModelEntry, ModelIndex
 from shared.model_name import parse_model_name
 

@@ -15,7 +15,7 @@ from services.gateway.open_generations import OpenGenerations
 from services.gateway.reply import Answer, Outcome, Reply, losses_of, worst
 from services.gateway.summaries import Summaries
 from shared.errors import CorralError, RemoteError
-from shared.generation import Delta, Event, Failed, Finished, GenerationRequest, Piece, Truncated, joined
+from shared.generation import Delta, Event, Failed, Finished, GenerationRequest, Piece, Truncated
 
 SUMMARIES = web.AppKey("summaries", Summaries)
 # Chunks are for the client now, not for a proxy's buffer or cache.
@@ -136,7 +136,7 @@ class Relay:
                         self._note_start()
         return self._whole_response(
             [
-                Answer(piece=joined(parts), pieces=tuple(parts), outcome=outcome)
+                Answer(pieces=tuple(parts), outcome=outcome)
                 for parts, outcome in zip(pieces, outcomes, strict=True)
                 if outcome is not None
             ]

@@ -115,9 +115,7 @@ class Responses:
         entry = await self._requests.resolve(call.model, if_empty=ParameterInvalid("model is required"))
         conversation = responses.conversation_of(call, (*turn.past.items, *turn.input))
         asked = responses.asked_of(call, conversation)
-        refused = capabilities.refusal(entry, asked, requested=call.model, verb="chat")
-        if refused is not None:
-            raise refused
+        capabilities.check(entry, asked, requested=call.model, verb="chat")
         return self._requests.build(
             entry,
             prompt_of_chat(conversation, entry),

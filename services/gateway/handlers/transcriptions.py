@@ -33,9 +33,7 @@ class Transcriptions:
     async def create(self, request: web.Request) -> web.StreamResponse:
         call = parse_transcription(*await _form(request))
         entry = await self._requests.resolve(call.model, if_empty=ParameterInvalid("model is required"))
-        refused = capabilities.refusal(entry, Asked(audio=True), requested=call.model, verb="chat")
-        if refused is not None:
-            raise refused
+        capabilities.check(entry, Asked(audio=True), requested=call.model, verb="chat")
         generation = self._requests.build(
             entry,
             prompt_of_chat(call.conversation, entry),

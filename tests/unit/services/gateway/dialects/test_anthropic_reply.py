@@ -127,12 +127,12 @@ def test_thoughts_that_are_not_shown_are_an_empty_block_and_pings() -> None:
         *END,
     ]
     assert said[4]["delta"]["type"] == "signature_delta"
-    whole = json.loads(reply.whole([Answer(piece=Piece("a", "secret"), outcome=OUTCOME)]))
+    whole = json.loads(reply.whole([Answer(pieces=(Piece("a", "secret"),), outcome=OUTCOME)]))
     assert whole["content"][0] == {"type": "thinking", "thinking": "", "signature": ""}
 
 
 def test_a_whole_message_has_its_blocks_in_order_and_arguments_as_the_model_wrote_them() -> None:
-    whole = new_reply().whole([Answer(piece=Piece("so", "hm", (CALL, CALL)), outcome=OUTCOME)])
+    whole = new_reply().whole([Answer(pieces=(Piece("so", "hm", (CALL, CALL)),), outcome=OUTCOME)])
     assert CALL.arguments.encode() in whole
     told = json.loads(whole)
     call = {"type": "tool_use", "id": "toolu_call_1", "name": "f", "input": {"b": 1, "a": 2}}
@@ -164,16 +164,16 @@ def test_the_reason_for_the_end_names_the_clients_own_stop_sequence(
     reason: DoneReason, stop_string: str, stop_reason: str, stop_sequence: str | None
 ) -> None:
     outcome = msgspec.structs.replace(OUTCOME, reason=reason, stop_string=stop_string)
-    whole = json.loads(new_reply("END", "").whole([Answer(piece=Piece("text"), outcome=outcome)]))
+    whole = json.loads(new_reply("END", "").whole([Answer(pieces=(Piece("text"),), outcome=outcome)]))
     assert (whole["stop_reason"], whole["stop_sequence"]) == (stop_reason, stop_sequence)
 
 
 def test_a_whole_message_has_its_text_in_a_block_and_what_was_left_out() -> None:
     outcome = msgspec.structs.replace(OUTCOME, dropped_messages_count=2)
-    whole = json.loads(new_reply().whole([Answer(piece=Piece("text"), outcome=outcome)]))
+    whole = json.loads(new_reply().whole([Answer(pieces=(Piece("text"),), outcome=outcome)]))
     assert whole["content"] == [{"type": "text", "text": "text"}]
     assert (whole["usage"], whole["dropped_messages_count"]) == (USAGE, 2)
-    assert json.loads(new_reply().whole([Answer(piece=Piece(""), outcome=OUTCOME)]))["content"] == []
+    assert json.loads(new_reply().whole([Answer(pieces=(Piece(""),), outcome=OUTCOME)]))["content"] == []
 
 
 @pytest.mark.parametrize(

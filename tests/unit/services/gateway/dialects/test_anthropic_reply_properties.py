@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.gateway.dialects.anthropic_reply import AnthropicReply
 from services.gateway.reply import Answer, Outcome
-from shared.generation import DoneReason, Piece, ToolCall, Usage, joined
+from shared.generation import DoneReason, Piece, ToolCall, Usage
 
 OUTCOME = Outcome(
     reason=DoneReason.STOP,
@@ -76,7 +76,7 @@ def plain(message: Message) -> dict[str, Any]:
 
 
 def whole(pieces: Sequence[Piece], *, shows_thinking: bool = True) -> Message:
-    body = new_reply(shows_thinking=shows_thinking).whole([Answer(piece=joined(pieces), outcome=OUTCOME)])
+    body = new_reply(shows_thinking=shows_thinking).whole([Answer(pieces=tuple(pieces), outcome=OUTCOME)])
     return Message.model_validate_json(body)
 
 

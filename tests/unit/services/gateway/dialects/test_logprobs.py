@@ -23,10 +23,10 @@ def test_ollamas_chunks_and_whole_replies_tell_them_beside_the_text() -> None:
     expected = [{**HI, "top_logprobs": [HI, NO]}, HALF]
     for reply in (generate_reply("m"), chat_reply("m")):
         assert json.loads(reply.delta(Piece("Hi", logprobs=TOKENS)))["logprobs"] == expected
-        answer = Answer(piece=Piece("Hi", logprobs=TOKENS), outcome=OUTCOME)
+        answer = Answer(pieces=(Piece("Hi", logprobs=TOKENS),), outcome=OUTCOME)
         assert json.loads(reply.whole([answer]))["logprobs"] == expected
         assert "logprobs" not in json.loads(reply.delta(Piece("Hi")))
-        assert "logprobs" not in json.loads(reply.whole([Answer(piece=Piece("Hi"), outcome=OUTCOME)]))
+        assert "logprobs" not in json.loads(reply.whole([Answer(pieces=(Piece("Hi"),), outcome=OUTCOME)]))
 
 
 def test_openais_choices_always_have_the_list_of_likeliest_tokens() -> None:
@@ -37,7 +37,7 @@ def test_openais_choices_always_have_the_list_of_likeliest_tokens() -> None:
         (choice,) = json.loads(frame.removeprefix(b"data: "))["choices"]
         assert choice["logprobs"] == expected
         assert choice["delta"]["content"] == "Hi"
-    whole = json.loads(reply.whole([Answer(piece=Piece("Hi", logprobs=TOKENS), outcome=OUTCOME)]))
+    whole = json.loads(reply.whole([Answer(pieces=(Piece("Hi", logprobs=TOKENS),), outcome=OUTCOME)]))
     assert whole["choices"][0]["logprobs"] == expected
     assert b"logprobs" not in reply.delta(Piece("Hi"))
 
@@ -52,7 +52,7 @@ def test_text_completions_have_parallel_lists_and_spell_out_bytes_that_are_no_te
         "text_offset": [0, 2, 2, 3],
     }
     whole = CompletionReply(completion, echoes=[]).whole(
-        [Answer(piece=Piece("Hi\u00e9!", logprobs=tokens), outcome=OUTCOME)]
+        [Answer(pieces=(Piece("Hi\u00e9!", logprobs=tokens),), outcome=OUTCOME)]
     )
     assert json.loads(whole)["choices"][0]["logprobs"] == expected
     reply = CompletionReply(completion, echoes=[])

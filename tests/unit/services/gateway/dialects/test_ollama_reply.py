@@ -31,7 +31,7 @@ def messages(stream: bytes) -> list[dict[str, Any]]:
 
 
 def whole(reply: OllamaReply, piece: Piece) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(reply.whole([Answer(piece=piece, outcome=OUTCOME)]))
+    body: dict[str, Any] = json.loads(reply.whole([Answer(pieces=(piece,), outcome=OUTCOME)]))
     return body
 
 
@@ -78,7 +78,7 @@ def test_a_prompt_that_was_asked_for_alone_is_told_apart_from_any_answer() -> No
     assert (body["response"], body["done"], body["_debug_info"]) == ("", False, {"rendered_template": "<user>Hi"})
     loaded = msgspec.structs.replace(OUTCOME, reason=DoneReason.LOAD)
     reply = rendered_chat_reply("m", images_count=0)
-    assert json.loads(reply.whole([Answer(piece=Piece(), outcome=loaded)]))["done_reason"] == "load"
+    assert json.loads(reply.whole([Answer(pieces=(Piece(),), outcome=loaded)]))["done_reason"] == "load"
 
 
 def test_log_probabilities_are_told_once_and_without_text_too() -> None:

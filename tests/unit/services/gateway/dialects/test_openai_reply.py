@@ -81,13 +81,13 @@ def test_an_answer_that_calls_ends_with_its_calls_unless_it_was_cut(
     streamed = reply()
     streamed.delta(piece)
     assert choices_of(streamed.end(outcome(reason)))[0] == {"index": 0, "delta": {}, "finish_reason": finish}
-    whole = json.loads(reply().whole([Answer(piece=piece, outcome=outcome(reason))]))
+    whole = json.loads(reply().whole([Answer(pieces=(piece,), outcome=outcome(reason))]))
     assert whole["choices"][0]["finish_reason"] == finish
 
 
 def test_a_whole_message_has_its_thoughts_and_calls_beside_its_content() -> None:
     piece = Piece("", thinking="t", tool_calls=(ONE, TWO))
-    whole = json.loads(reply().whole([Answer(piece=piece, outcome=outcome())]))
+    whole = json.loads(reply().whole([Answer(pieces=(piece,), outcome=outcome())]))
     assert whole["choices"][0]["message"] == {
         "role": "assistant",
         "content": "",
@@ -97,7 +97,7 @@ def test_a_whole_message_has_its_thoughts_and_calls_beside_its_content() -> None
 
 
 def test_a_client_that_asked_in_the_older_way_is_answered_in_it() -> None:
-    answer = Answer(piece=Piece(tool_calls=(ONE,)), outcome=outcome())
+    answer = Answer(pieces=(Piece(tool_calls=(ONE,)),), outcome=outcome())
     (choice,) = json.loads(reply(calls_functions=True).whole([answer]))["choices"]
     assert choice["message"] == {"role": "assistant", "content": "", "function_call": FUNCTION}
     assert choice["finish_reason"] == "function_call"

@@ -116,7 +116,7 @@ def test_the_choices_of_a_stream_have_their_indices_and_one_end() -> None:
 
 def test_a_prompt_counts_once_however_many_choices_it_has() -> None:
     reply = OpenAiReply(completion(prompts_count=2, choices_per_prompt=3))
-    whole = json.loads(reply.whole([Answer(piece=Piece(str(index)), outcome=OUTCOME) for index in range(6)]))
+    whole = json.loads(reply.whole([Answer(pieces=(Piece(str(index)),), outcome=OUTCOME) for index in range(6)]))
     assert [(choice["index"], choice["message"]["content"]) for choice in whole["choices"]] == [
         (index, str(index)) for index in range(6)
     ]
@@ -131,7 +131,9 @@ def test_an_echo_stands_once_in_front_of_every_choice_of_its_prompt() -> None:
     assert [(chunk["choices"][0]["index"], chunk["choices"][0]["text"]) for chunk in chunks_of(stream)] == [
         (0, "Pa"), (0, "b"), (0, ""), (1, "P"), (2, "Q"), (3, "Q"),
     ]  # fmt: skip
-    whole = json.loads(CompletionReply(completion(), echoes=["P"]).whole([Answer(piece=Piece("a"), outcome=OUTCOME)]))
+    whole = json.loads(
+        CompletionReply(completion(), echoes=["P"]).whole([Answer(pieces=(Piece("a"),), outcome=OUTCOME)])
+    )
     assert whole["choices"] == [{"text": "Pa", "index": 0, "logprobs": None, "finish_reason": "length"}]
     assert (whole["object"], whole["id"]) == ("text_completion", "c-1")
 

@@ -116,13 +116,13 @@ def test_a_stream_opens_and_closes_each_item_in_its_turn(pieces: tuple[Piece, ..
 def test_a_stream_ends_with_what_the_whole_reply_is(pieces: tuple[Piece, ...], reason: DoneReason) -> None:
     reply, outcome = new_reply(), outcome_of(reason)
     stream = streamed(reply, pieces) + reply.end(outcome) + reply.last_event()
-    whole = new_reply().whole([Answer(piece=joined(pieces), pieces=pieces, outcome=outcome)])
+    whole = new_reply().whole([Answer(pieces=pieces, outcome=outcome)])
     assert events(stream)[-1]["response"] == json.loads(whole)
 
 
 @given(PIECES, REASONS)
 def test_nothing_of_an_answer_is_lost(pieces: tuple[Piece, ...], reason: DoneReason) -> None:
-    answer = Answer(piece=joined(pieces), pieces=pieces, outcome=outcome_of(reason))
+    answer = Answer(pieces=pieces, outcome=outcome_of(reason))
     output = json.loads(new_reply().whole([answer]))["output"]
 
     def texts(kind: str) -> str:

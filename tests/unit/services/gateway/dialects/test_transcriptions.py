@@ -46,7 +46,7 @@ def test_what_cannot_be_served_is_refused(fields: dict[str, str], audio: bytes |
 
 
 def test_a_whole_reply_is_json_or_the_bare_words() -> None:
-    answers = [Answer(piece=Piece(" Good morning.", thinking="hm"), outcome=OUTCOME)]
+    answers = [Answer(pieces=(Piece(" Good morning.", thinking="hm"),), outcome=OUTCOME)]
     assert json.loads(TranscriptionReply(as_text=False).whole(answers)) == {"text": "Good morning.", "usage": USAGE}
     assert TranscriptionReply(as_text=True).whole(answers) == b"Good morning."
 

@@ -5,8 +5,8 @@ import contextlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.go_duration import parse_duration_ns
 from shared.errors import ParameterInvalid
+from shared.go_duration import parse_duration_ns
 
 UNITS = {"h": 3_600_000_000_000, "m": 60_000_000_000, "s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.gateway.go_duration import parse_duration_ns
 from shared.errors import ParameterInvalid
+from shared.go_duration import parse_duration_ns
 
 SECOND = 1_000_000_000
 
