@@ -27,7 +27,9 @@ LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 
 
 def shown_default(value: object) -> str:
-    if isinstance(value, Secret) or value == "":
+    if isinstance(value, Secret):
+        value = value.reveal()
+    if value == "":
         return "unset"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

@@ -83,12 +83,12 @@ async def gateway(settings: Settings) -> AsyncIterator[web.Application]:
 
     Raises: StartRefused, Unavailable (no Redis).
     """
-    redis = redis_client.connect(settings.redis_url)
+    redis = redis_client.connect(settings.redis_url.reveal())
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(redis.aclose)
         async with redis_guard(settings.redis_wait_s):
             _check(settings, keys_count=await KeyStore(redis, SystemClock()).count())
-        arq_pool = await stack.enter_async_context(control_jobs.connected(settings.redis_url))
+        arq_pool = await stack.enter_async_context(control_jobs.connected(settings.redis_url.reveal()))
         session = await stack.enter_async_context(_registry_session())
         parts = _wired(settings, redis, arq_pool)
         # Workers take no job of a gateway without a lease, so it comes before the first request.

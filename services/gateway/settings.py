@@ -13,7 +13,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         "127.0.0.1"
     )
     port: Annotated[int, Meta(ge=1, le=65_535, description="port of the public API")] = 11_434
-    redis_url: Annotated[str, Meta(description="the cluster's Redis or Valkey")] = "redis://127.0.0.1:6379/0"
+    redis_url: Annotated[Secret, Meta(description="the cluster's Redis or Valkey; it may hold a password")] = Secret(
+        "redis://127.0.0.1:6379/0"
+    )
     registry_url: Annotated[str, Meta(description="the registry that keeps the models")] = "http://127.0.0.1:11435"
     require_keys: Annotated[bool, Meta(description="refuse requests without an API key")] = False
     admin_key: Annotated[Secret, Meta(description="an API key with the role admin, to make the first keys with")] = (

@@ -81,7 +81,7 @@ def build_app(settings: Settings) -> web.Application:
     manifests = ManifestStore(paths, blobs)
     headers = Headers(blobs)
     catalog = Catalog(manifests, blobs, headers)
-    redis = redis_client.connect(settings.redis_url)
+    redis = redis_client.connect(settings.redis_url.reveal())
     publisher = IndexPublisher(ModelIndex(redis), catalog, manifests)
     # An upload may stand still for a while without being given up.
     grace_s = max(settings.collect_grace_s, settings.upload_idle_s)

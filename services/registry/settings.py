@@ -13,7 +13,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "127.0.0.1"
     )
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on.")] = 11435
-    redis_url: Annotated[str, Meta(description="Redis or Valkey that the model index is published to.")] = (
+    redis_url: Annotated[Secret, Meta(description="Redis or Valkey that the model index is published to.")] = Secret(
         "redis://127.0.0.1:6379/0"
     )
     models_dir: Annotated[str, Meta(description="The model store, in Ollama's layout; `~` is the user's home.")] = (

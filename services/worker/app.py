@@ -64,7 +64,7 @@ class Worker:
         )
         self._residency = Residency(_limits(settings), blobs, SystemClock(), self, self._changed.set)
         self._control = Control(
-            redis_url=settings.redis_url,
+            redis_url=settings.redis_url.reveal(),
             worker_id=self.worker_id,
             index=ModelIndex(redis),
             queue=self._queue,
@@ -188,7 +188,7 @@ def build(settings: Settings) -> web.Application:
         return await app[_WORKER].is_ready() if _WORKER in app else "starting"
 
     async def life(_app: web.Application) -> AsyncIterator[None]:
-        redis = redis_client.connect(settings.redis_url)
+        redis = redis_client.connect(settings.redis_url.reveal())
         async with aiohttp.ClientSession() as session:
             worker = app[_WORKER] = Worker(settings, redis, session)
             async with background.running(worker.run()):

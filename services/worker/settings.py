@@ -5,13 +5,15 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from shared.settings import Secret
+
 PREFIX = "CORRAL_WORKER_"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 11440
-    redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_url: Secret = Secret("redis://127.0.0.1:6379/0")
     registry_url: str = "http://127.0.0.1:11435"
     models_dir: str = ""
     cache_dir: str = "~/.corral/cache"

@@ -9,12 +9,13 @@ from structlog.testing import capture_logs
 
 from services.registry.app import build_app
 from services.registry.settings import Settings
+from shared.settings import Secret
 
 
 @contextlib.asynccontextmanager
 async def running_registry(redis_url: str, models_dir: Path, *, upstream_hosts: str = "") -> AsyncIterator[str]:
     """Yields its address. Its log is kept from stdout, where commands under test write."""
-    app = build_app(Settings(redis_url=redis_url, models_dir=str(models_dir), upstream_hosts=upstream_hosts))
+    app = build_app(Settings(redis_url=Secret(redis_url), models_dir=str(models_dir), upstream_hosts=upstream_hosts))
     with capture_logs():
         async with TestServer(app) as server:
             yield str(server.make_url("")).rstrip("/")

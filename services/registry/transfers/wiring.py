@@ -68,7 +68,10 @@ def add_transfer_jobs(
     """
     updates = Updates(parse_update_models(settings.update_models), manifests, upstream, transfers)
     jobs = Jobs(
-        settings.redis_url, transfers, updates.run, update_at=settings.update_at if settings.update_models else ""
+        settings.redis_url.reveal(),
+        transfers,
+        updates.run,
+        update_at=settings.update_at if settings.update_models else "",
     )
     stopping = contextlib.AsyncExitStack()
 

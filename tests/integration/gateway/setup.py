@@ -12,6 +12,7 @@ from fakes.polling import until
 from services.gateway.app import gateway
 from services.gateway.settings import Settings
 from shared.digest import Digest
+from shared.settings import Secret
 
 EMBEDDING_WEIGHTS = Digest("sha256:" + "b" * 64)
 
@@ -21,7 +22,7 @@ EMBEDDER = model_entry("embedder", weights=EMBEDDING_WEIGHTS, capabilities=("emb
 
 def settings(redis_url: str, **changes: object) -> Settings:
     """Settings for tests: the watchdog looks often, so that a lost job is found soon."""
-    quick = Settings(redis_url=redis_url, watch_interval_s=0.05, started_wait_s=0.3)
+    quick = Settings(redis_url=Secret(redis_url), watch_interval_s=0.05, started_wait_s=0.3)
     return msgspec.structs.replace(quick, **changes)
 
 

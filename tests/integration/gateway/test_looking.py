@@ -14,6 +14,7 @@ from integration.gateway.setup import listening, serving, settings
 from services.registry.app import build_app
 from services.registry.settings import Settings as RegistrySettings
 from shared.digest import digest_of
+from shared.settings import Secret
 
 TEMPLATE = "{{ range .Messages }}{{ .Content }}{{ end }}{{ .Tools }}"
 
@@ -21,7 +22,7 @@ TEMPLATE = "{{ range .Messages }}{{ .Content }}{{ end }}{{ .Tools }}"
 @pytest.fixture
 async def url(redis_url: str, tmp_path: Path, http: aiohttp.ClientSession) -> AsyncIterator[str]:
     """A gateway in front of a registry that holds the model `team/bot:latest`."""
-    registry = build_app(RegistrySettings(models_dir=str(tmp_path), redis_url=redis_url))
+    registry = build_app(RegistrySettings(models_dir=str(tmp_path), redis_url=Secret(redis_url)))
     async with (
         listening(registry) as registry_url,
         serving(settings(redis_url, registry_url=registry_url)) as url,

@@ -28,7 +28,7 @@ CONFIG = b'{"model_format":"gguf","model_family":"llama","architecture":"amd64",
 
 @pytest.fixture
 async def url(redis_url: str, tmp_path: Path) -> AsyncIterator[str]:
-    registry = build_app(RegistrySettings(models_dir=str(tmp_path), redis_url=redis_url))
+    registry = build_app(RegistrySettings(models_dir=str(tmp_path), redis_url=Secret(redis_url)))
     locked: dict[str, object] = {"require_keys": True, "admin_key": Secret(ADMIN_KEY)}
     async with (
         listening(registry) as registry_url,

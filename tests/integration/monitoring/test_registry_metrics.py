@@ -12,6 +12,7 @@ from harness.cluster import free_port
 from services.registry.app import build_app
 from services.registry.settings import Settings
 from shared.digest import digest_of
+from shared.settings import Secret
 
 STORE_BYTES_MAX = 100 << 20
 
@@ -24,7 +25,7 @@ async def test_what_is_free_in_the_store_is_shown_at_the_start_and_after_every_u
     redis_url: str, tmp_path: Path
 ) -> None:
     settings = Settings(
-        models_dir=str(tmp_path), redis_url=redis_url, upstream_hosts="", store_bytes_max=STORE_BYTES_MAX
+        models_dir=str(tmp_path), redis_url=Secret(redis_url), upstream_hosts="", store_bytes_max=STORE_BYTES_MAX
     )
     content = bytes(3 << 20)
     async with TestServer(build_app(settings), host="127.0.0.1") as server:
@@ -41,7 +42,7 @@ async def test_a_pull_that_fails_is_counted_from_zero(
 ) -> None:
     monkeypatch.setattr("services.registry.transfers.retries.PAUSE_S_MAX", 0.01)
     nobody = f"127.0.0.1:{free_port()}"
-    settings = Settings(models_dir=str(tmp_path), redis_url=redis_url, upstream_hosts=nobody)
+    settings = Settings(models_dir=str(tmp_path), redis_url=Secret(redis_url), upstream_hosts=nobody)
     async with TestServer(build_app(settings), host="127.0.0.1") as server:
         before = shown("transfers_total", kind="pull", outcome="upstream_failed")
         assert before is not None

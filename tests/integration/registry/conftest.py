@@ -10,6 +10,7 @@ from ollama import AsyncClient
 
 from services.registry.app import build_app
 from services.registry.settings import Settings
+from shared.settings import Secret
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def models_dir(tmp_path: Path) -> Path:
 @pytest.fixture
 async def registry(models_dir: Path, redis_url: str) -> AsyncIterator[TestServer]:
     # No other registry is asked for anything.
-    settings = Settings(models_dir=str(models_dir), redis_url=redis_url, upstream_hosts="")
+    settings = Settings(models_dir=str(models_dir), redis_url=Secret(redis_url), upstream_hosts="")
     server = TestServer(build_app(settings), host="127.0.0.1")
     await server.start_server()
     yield server

@@ -16,6 +16,7 @@ from services.registry.settings import Settings
 from shared.digest import Digest, digest_of, hex_of
 from shared.manifest import CONFIG_MEDIA_TYPE
 from shared.registry_client import RegistryClient
+from shared.settings import Secret
 
 TINY = fake.tiny_model()
 DIGEST = digest_of(TINY)
@@ -76,7 +77,7 @@ async def test_an_interrupted_upload_leaves_nothing_behind(registry: TestServer,
 
 
 async def test_an_upload_that_stands_still_is_given_up(models_dir: Path, redis_url: str) -> None:
-    settings = Settings(models_dir=str(models_dir), redis_url=redis_url, upload_idle_s=0.05)
+    settings = Settings(models_dir=str(models_dir), redis_url=Secret(redis_url), upload_idle_s=0.05)
     async with TestServer(build_app(settings), host="127.0.0.1") as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         head = f"POST /api/blobs/{DIGEST} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(TINY)}\r\n\r\n"

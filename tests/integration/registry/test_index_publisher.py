@@ -23,6 +23,7 @@ from shared import keys, redis_client
 from shared.manifest import CONFIG_MEDIA_TYPE, Layer, Manifest, MediaType
 from shared.model_index import ModelIndex
 from shared.model_name import parse_model_name
+from shared.settings import Secret
 
 
 class Store:
@@ -117,7 +118,7 @@ async def test_the_registry_serves_without_redis_and_publishes_when_it_is_back(
     tmp_path: Path, redis: Redis, late_redis: tuple[str, Path, Path]
 ) -> None:
     url, link, socket = late_redis
-    server = TestServer(build_app(Settings(models_dir=str(tmp_path / "m"), redis_url=url)), host="127.0.0.1")
+    server = TestServer(build_app(Settings(models_dir=str(tmp_path / "m"), redis_url=Secret(url))), host="127.0.0.1")
     await server.start_server()
     try:
         async with aiohttp.ClientSession(server.make_url("/")) as http:
@@ -144,7 +145,9 @@ async def test_the_registry_serves_without_redis_and_publishes_when_it_is_back(
 async def test_a_started_registry_publishes_and_is_ready(tmp_path: Path, redis: Redis, redis_url: str) -> None:
     await Store(tmp_path / "m", redis).add("a")
     await redis.flushall()
-    server = TestServer(build_app(Settings(models_dir=str(tmp_path / "m"), redis_url=redis_url)), host="127.0.0.1")
+    server = TestServer(
+        build_app(Settings(models_dir=str(tmp_path / "m"), redis_url=Secret(redis_url))), host="127.0.0.1"
+    )
     await server.start_server()
     try:
         async with aiohttp.ClientSession(server.make_url("/")) as http:

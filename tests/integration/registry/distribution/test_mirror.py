@@ -17,6 +17,7 @@ from harness.tls import write_certificate
 from integration.registry.distribution.setup import StartRegistry, running_registry, running_upstream
 from shared.digest import Digest
 from shared.manifest import MediaType
+from shared.settings import Secret
 
 MODEL = small_model({MediaType.TEMPLATE: b"{{ .Prompt }}"}, weights=b"GGUF" + bytes(range(256)) * 8000)
 WEIGHTS = max(MODEL.blobs, key=lambda digest: len(MODEL.blobs[digest]))
@@ -71,7 +72,7 @@ async def other(tmp_path: Path, redis_url: str, watch: Watch, monkeypatch: pytes
     certificate = tmp_path / "localhost.pem"
     context = write_certificate(certificate)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    store = {"models_dir": str(tmp_path / "other"), "redis_url": f"{redis_url}?db=1", "upstream_hosts": ""}
+    store = {"models_dir": str(tmp_path / "other"), "redis_url": Secret(f"{redis_url}?db=1"), "upstream_hosts": ""}
     async with running_registry(**store) as http:
         assert await RegistryClient(http, "team/bot").push(MODEL) == 201
     async with running_upstream(web.middleware(watch), context, **store) as host:

@@ -11,6 +11,7 @@ from fakes.registry_clients import RegistryClient
 from fakes.small_models import small_model
 from integration.registry.distribution.setup import StartRegistry, running_registry
 from shared.manifest import MediaType
+from shared.settings import Secret
 
 MODEL = small_model({MediaType.SYSTEM: b"Be brief."}, weights=b"GGUF" + bytes(range(256)) * 1000)
 
@@ -19,7 +20,7 @@ MODEL = small_model({MediaType.SYSTEM: b"Be brief."}, weights=b"GGUF" + bytes(ra
 async def far(tmp_path: Path, redis_url: str) -> AsyncIterator[aiohttp.ClientSession]:
     """The other registry."""
     async with running_registry(
-        models_dir=str(tmp_path / "far"), redis_url=f"{redis_url}?db=1", upstream_hosts=""
+        models_dir=str(tmp_path / "far"), redis_url=Secret(f"{redis_url}?db=1"), upstream_hosts=""
     ) as http:
         yield http
 

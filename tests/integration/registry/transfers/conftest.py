@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 from harness.model_source import ModelSource
 from services.registry.app import build_app
 from services.registry.settings import Settings
+from shared.settings import Secret
 
 PART_BYTES = 256 << 10
 
@@ -38,7 +39,7 @@ def start_registry(models_dir: Path, redis_url: str) -> StartRegistry:
     async def start(upstream_hosts: str, **settings: object) -> AsyncIterator[str]:
         values: dict[str, object] = {
             "models_dir": str(models_dir),
-            "redis_url": redis_url,
+            "redis_url": Secret(redis_url),
             "upstream_hosts": upstream_hosts,
             "upstream_stall_s": 0.5,
             "pull_part_bytes": PART_BYTES,

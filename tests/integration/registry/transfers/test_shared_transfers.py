@@ -19,6 +19,7 @@ from services.registry.paths import StorePaths
 from shared import keys
 from shared.digest import digest_of
 from shared.manifest import MediaType
+from shared.settings import Secret
 
 WEIGHTS = bytes(range(256)) * 8192  # 2 MiB
 DIGEST = digest_of(WEIGHTS)
@@ -193,7 +194,7 @@ async def nothing_recorded(redis: Redis) -> bool:
 
 async def test_without_redis_a_pull_is_refused_with_a_reason(start_registry: StartRegistry, host: str) -> None:
     async with (
-        start_registry(host, redis_url="redis://127.0.0.1:1") as url,
+        start_registry(host, redis_url=Secret("redis://127.0.0.1:1")) as url,
         aiohttp.ClientSession(url) as http,
         http.post("/api/pull", json={"model": f"{host}/team/tiny", "insecure": True}) as response,
     ):
@@ -206,7 +207,7 @@ async def test_a_pull_goes_on_while_redis_is_away(
     start_registry: StartRegistry, host: str, held_back: ModelSource, models_dir: Path
 ) -> None:
     with contextlib.ExitStack() as server:
-        async with start_registry(host, redis_url=server.enter_context(running_valkey())) as url:
+        async with start_registry(host, redis_url=Secret(server.enter_context(running_valkey()))) as url:
             await begun(url, f"{host}/team/tiny")
             await until(lambda: are_asked_for(held_back))
             server.close()

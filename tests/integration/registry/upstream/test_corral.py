@@ -17,6 +17,7 @@ from services.registry.settings import Settings
 from services.registry.transfers.push import push
 from shared.digest import digest_of
 from shared.manifest import CONFIG_MEDIA_TYPE, Layer, Manifest, MediaType
+from shared.settings import Secret
 
 WEIGHTS = os.urandom(500_000)
 DIGEST = digest_of(WEIGHTS)
@@ -25,7 +26,7 @@ CONFIG = b'{"model_format":"gguf"}'
 
 @pytest.fixture
 async def corral(tmp_path: Path, redis_url: str) -> AsyncIterator[str]:
-    settings = Settings(models_dir=str(tmp_path / "other"), redis_url=redis_url)
+    settings = Settings(models_dir=str(tmp_path / "other"), redis_url=Secret(redis_url))
     server = TestServer(build_app(settings), host="127.0.0.1")
     await server.start_server()
     yield f"127.0.0.1:{server.port}"
