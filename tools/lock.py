@@ -30,6 +30,13 @@ def main() -> None:
     compile_lock(
         "requirements", "--all-extras", "--no-emit-package", "llama-cpp-python", "pyproject.toml", "cli/pyproject.toml"
     )
+    for service, command_line in (("gateway", ("cli/pyproject.toml",)), ("registry", ()), ("worker", ())):
+        # What an image installs: the same versions, but only those of its service. Images of gateways bring the
+        # command line along.
+        compile_lock(
+            f"image-{service}", "--constraints", "locks/requirements.lock", "--extra", service,
+            "--no-emit-package", "llama-cpp-python", "pyproject.toml", *command_line,
+        )  # fmt: skip
     compile_lock("llama-cpp", "--no-deps", "--no-binary", "llama-cpp-python", "locks/llama-cpp.in")
     compile_lock("build", "locks/build.in")
     compile_lock("bundled", "--no-deps", "locks/bundled.in")
