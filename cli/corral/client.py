@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import ssl
 import urllib.parse
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -44,6 +45,20 @@ def _completed(host: str) -> str:
     return f"http://{hostname}:{parts.port or DEFAULT_PORT}{parts.path.rstrip('/')}"
 
 
+def api_key(environ: Mapping[str, str]) -> str:
+    """Who is asking: CORRAL_API_KEY, else what is in the file CORRAL_API_KEY_FILE, else nobody.
+
+    Raises: CliError.
+    """
+    path = environ.get("CORRAL_API_KEY_FILE", "")
+    if environ.get("CORRAL_API_KEY") or not path:
+        return environ.get("CORRAL_API_KEY", "")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as cause:
+        raise CliError(f"CORRAL_API_KEY_FILE cannot be read: {cause}") from cause
+
+
 class Client:
     """One cluster. Every call may raise ApiError (it refused) or Unreached (there was no answer, or half of one)."""
 
@@ -55,7 +70,13 @@ class Client:
         # A proxy of the environment has no business on loopback.
         on_loopback = httpx.URL(url).host in LOOPBACK_HOSTS
         self._http = httpx.Client(
-            base_url=url, headers=headers, timeout=timeout, transport=transport, trust_env=not on_loopback
+            base_url=url,
+            headers=headers,
+            timeout=timeout,
+            transport=transport,
+            trust_env=not on_loopback,
+            # The machine's own authorities or those of SSL_CERT_FILE: that is where a team's certificate is known.
+            verify=ssl.create_default_context(),
         )
 
     def __enter__(self) -> Self:
@@ -120,6 +141,11 @@ class Client:
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as cause:
+            if "CERTIFICATE_VERIFY_FAILED" in str(cause):
+                raise Unreached(
+                    f"the certificate of {self.url} is not trusted ({cause}); if it is the team's own, "
+                    "let SSL_CERT_FILE name the file that has it"
+                ) from cause
             raise Unreached(
                 f"could not connect to Corral at {self.url}; start it with 'corral up' or set CORRAL_HOST"
             ) from cause

@@ -22,7 +22,7 @@ DEFAULT_DRAIN_S: Final = 30.0
 MEMORY_SHARE: Final = 0.8  # of the machine, for the models of all workers together
 
 UP_VARIABLES: Final = ("CORRAL_HOME", "CORRAL_PORT", "CORRAL_WORKERS")
-CLIENT_VARIABLES: Final = ("CORRAL_HOST", "CORRAL_API_KEY")
+CLIENT_VARIABLES: Final = ("CORRAL_HOST", "CORRAL_API_KEY", "CORRAL_API_KEY_FILE")
 
 
 @dataclass(frozen=True)

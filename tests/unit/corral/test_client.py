@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
-from corral.client import Client, base_url
+from corral.client import Client, api_key, base_url
 from corral.errors import ApiError, CliError
 
 
@@ -32,6 +33,16 @@ def test_the_address_comes_from_the_environment(environ: dict[str, str], url: st
 def test_what_is_no_address_is_named(host: str) -> None:
     with pytest.raises(CliError, match="CORRAL_HOST is not an address"):
         base_url({"CORRAL_HOST": host})
+
+
+def test_the_key_comes_from_the_environment_or_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("from-file\n")
+    assert api_key({}) == ""
+    assert api_key({"CORRAL_API_KEY_FILE": str(file)}) == "from-file"
+    assert api_key({"CORRAL_API_KEY": "own", "CORRAL_API_KEY_FILE": str(file)}) == "own"
+    with pytest.raises(CliError, match="CORRAL_API_KEY_FILE cannot be read"):
+        api_key({"CORRAL_API_KEY_FILE": str(tmp_path / "absent")})
 
 
 class Pieces(httpx.SyncByteStream):
