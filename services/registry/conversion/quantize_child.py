@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import llama_cpp as lib
+from llama_cpp.llama_cpp import _lib as library
 
 from services.registry.conversion.messages import Quantize
 from services.registry.gguf import read_header
 from shared.errors import InternalError, ModelFileInvalid
+from shared.llama_kernels import load_kernels
 
 BUFFER_BYTES_MAX: Final = 512 << 20
 """How much of a tensor llama.cpp may hold at once; its own default would be 8 GiB."""
@@ -46,6 +48,7 @@ def quantize(work: Quantize, tell: Callable[[float], None]) -> None:
     log = _Log(tell)
     callback = lib.llama_log_callback(log)
     lib.llama_log_set(callback, ctypes.c_void_p(0))
+    load_kernels(library, Path(lib.__file__).parent)
     lib.llama_backend_init()
     params = lib.llama_model_quantize_default_params()
     params.ftype = work.file_type

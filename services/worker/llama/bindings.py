@@ -3,12 +3,15 @@
 import ctypes
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import llama_cpp as lib
+from llama_cpp.llama_cpp import _lib as library
 
 from services.worker.engine.backend import DecodeFailed, KvCacheFull
 from shared.errors import ModelLoadFailed
+from shared.llama_kernels import load_kernels
 
 _LOG_LINES_KEPT: Final = 20
 _recent_log: deque[str] = deque(maxlen=_LOG_LINES_KEPT)
@@ -26,6 +29,7 @@ log_callback = lib.llama_log_callback(_remember)
 def start() -> None:
     """Initialise llama.cpp once per process; its warnings are kept for error messages instead of printed."""
     lib.llama_log_set(log_callback, ctypes.c_void_p(0))
+    load_kernels(library, Path(lib.__file__).parent)
     lib.llama_backend_init()
 
 
