@@ -1,5 +1,6 @@
 """Names and payloads of the control jobs that arq carries: what is long, retryable and outlives its caller."""
 
+import asyncio
 import contextlib
 import warnings
 from collections.abc import AsyncIterator
@@ -16,6 +17,9 @@ from shared.digest import Digest
 
 LOAD: Final = "load"
 UNLOAD: Final = "unload"
+
+CLOSE_S_MAX: Final = 3.0
+"""How long a worker's goodbye to Redis may take; one that hangs must not keep a service from stopping."""
 
 serialize = msgspec.msgpack.encode
 deserialize = msgspec.msgpack.decode
@@ -41,7 +45,8 @@ async def serve(worker: ArqWorker) -> None:
         with warnings.catch_warnings(), contextlib.suppress(RedisError, OSError):
             # arq closes its pool by a name that redis-py has given up.
             warnings.simplefilter("ignore", DeprecationWarning)
-            await worker.close()
+            async with asyncio.timeout(CLOSE_S_MAX):
+                await worker.close()
 
 
 async def enqueue_load(pool: ArqRedis, worker_id: str, weights: Digest, model: str) -> None:

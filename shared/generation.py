@@ -127,6 +127,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generati
     short enough loses its middle.
     With `count_only` the prompt is written and its tokens are counted, and nothing is generated. With `render_only`
     beside it, the answer is the prompt as it was written.
+    One that `is_smoke` is the cluster's own look at a model in memory: it neither loads nor keeps it.
     """
 
     request_id: RequestId
@@ -146,6 +147,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generati
     want_context: bool = False
     count_only: bool = False
     render_only: bool = False
+    is_smoke: bool = False
     deadline_unix_ms: int  # wall clock: it crosses machines
 
 

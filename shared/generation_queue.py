@@ -76,6 +76,7 @@ class GenerationQueue:
                 request.model,
                 request.attempt,
                 now_unix_ms,
+                int(not request.is_smoke),
             ],
         )  # fmt: skip
         if position < 0:
@@ -118,7 +119,8 @@ class GenerationQueue:
         if await self._redis.exists(job):
             await pending(self._redis.hdel(job, "owner"))
             await self._redis.zadd(keys.queue(request.weights), {request.request_id: 0})
-            await pending(self._redis.hset(keys.DEMAND, request.weights, request.model))
+            if not request.is_smoke:
+                await pending(self._redis.hset(keys.DEMAND, request.weights, request.model))
 
     async def finish(self, request: GenerationRequest, *, cost: int) -> None:
         """Forget the job and correct its user's finish tag to `cost`."""
@@ -138,6 +140,10 @@ class GenerationQueue:
         """Place in the queue, counted from 1; None when the job does not wait there."""
         rank = await self._redis.zrank(keys.queue(weights), request_id)
         return None if rank is None else int(rank) + 1
+
+    async def length(self, weights: Digest) -> int:
+        """How many jobs wait for the weights."""
+        return int(await self._redis.zcard(keys.queue(weights)))
 
     async def of_user(self, user: str) -> list[UserJob]:
         """All jobs of one user in the whole cluster: first what runs, then what waits, the next one first."""

@@ -20,6 +20,9 @@ nonce:{hash}            string  gateway/tokens        a nonce that was signed wi
 response:{user}:{id}    string  stored_responses      a kept response and its input; TTL = responses_kept_s
 responses:{user}        zset    stored_responses      ids of what is kept, score = last use in unix ms; TTL of the last
 response_sizes:{user}   hash    stored_responses      id -> bytes, and their `total`; TTL of the last
+smokes:{model}          list    gateway/smoke         msgpack SmokeResults, the last HISTORY_MAX; 7 d after the last
+smoked                  set     gateway/smoke         full names of models that have a list of smokes
+arq:gateway             zset    gateway/smoke (arq)   the round of smokes that is due; any gateway takes it
 arq:worker:{worker}     zset    control_jobs (arq)    control jobs of one worker
 arq:registry            zset    registry (arq)        pulls and pushes that are wanted, until each is done
 """
@@ -30,7 +33,9 @@ DEMAND: Final = "demand"
 LEADER: Final = "leader"
 MODELS: Final = "models"
 API_KEYS: Final = "keys"
+SMOKED: Final = "smoked"
 REGISTRY_JOBS: Final = "arq:registry"
+GATEWAY_JOBS: Final = "arq:gateway"
 
 
 def replaced_model(weights: str) -> str:
@@ -91,6 +96,10 @@ def response_sizes(user: str) -> str:
 
 def summary(digest: str) -> str:
     return f"summary:{digest}"
+
+
+def smokes(model: str) -> str:
+    return f"smokes:{model}"
 
 
 def worker_jobs(worker_id: str) -> str:

@@ -1,6 +1,6 @@
 """Heartbeats: a member announces itself with a payload; whoever stops is gone when the lease ends. Not scheduling."""
 
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 from redis.asyncio import Redis
@@ -12,6 +12,14 @@ HEARTBEAT_S: Final = 1.0
 LEASE_S: Final = 3.0
 
 T = TypeVar("T")
+
+
+class Announcement(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """What a member last said of itself, how long ago, and when by the clock of Redis."""
+
+    payload: T
+    age_ms: int
+    redis_unix_ms: int
 
 
 class Roster(Generic[T]):
@@ -50,3 +58,23 @@ class Roster(Generic[T]):
             for name, payload in zip(names, payloads, strict=True)
             if payload is not None
         }
+
+    async def announcements(self) -> dict[str, Announcement[T]]:
+        """The live members, with the moment each last renewed its lease."""
+        names = sorted(name.decode() for name in await pending(self._redis.smembers(keys.roster(self._kind))))
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.time()
+            for name in names:
+                pipe.get(keys.lease(self._kind, name))
+                pipe.pttl(keys.lease(self._kind, name))
+            (seconds, microseconds), *told = await pipe.execute()
+        now_unix_ms = seconds * 1000 + microseconds // 1000
+        return {
+            name: self._announcement(payload, left_ms, now_unix_ms)
+            for name, payload, left_ms in zip(names, told[::2], told[1::2], strict=True)
+            if payload is not None
+        }
+
+    def _announcement(self, payload: Any, left_ms: int, now_unix_ms: int) -> Announcement[T]:
+        age_ms = max(0, int(LEASE_S * 1000) - left_ms)
+        return Announcement(payload=self._decoder.decode(payload), age_ms=age_ms, redis_unix_ms=now_unix_ms - age_ms)

@@ -30,6 +30,7 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
     `digest` is the bare hex of the manifest's bytes. `weights` identifies what is resident: names that share it share
     a runner. It is the digest of the weights' blob, or of all that is opened together (`resident_weights`), and
     `weights_bytes` counts all of it. `kv_bytes_per_token` is the size of one token's keys and values at 16 bits.
+    `blocks_count` is how many transformer blocks the weights have, 0 where the index does not say.
     `template` is the model's own Go template where Ollama's rules choose it; None leaves it to the weights' file.
     `projector` is the blob that turns images or sound into the model's own embeddings.
     """
@@ -45,6 +46,7 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
     context_length: int
     embedding_length: int
     kv_bytes_per_token: int
+    blocks_count: int = 0
     system: str = ""
     template: str | None = None
     messages: tuple[Message, ...] = ()

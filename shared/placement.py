@@ -19,7 +19,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 def plan(demand: Mapping[Digest, str], workers: Mapping[str, WorkerState]) -> list[Load]:
     """A load for every demanded model that no worker holds or is loading.
 
-    The worker with the fewest models takes it, then the one with the most free memory, then the first by name.
+    The worker with the fewest models takes it, then the one with the most free memory, that of GPUs first, then the
+    first by name.
     Workers are the authority on memory: one that must evict first, or refuses, is the worker's own decision.
     """
     planned: dict[str, int] = dict.fromkeys(workers, 0)
@@ -34,6 +35,7 @@ def plan(demand: Mapping[Digest, str], workers: Mapping[str, WorkerState]) -> li
             candidates,
             key=lambda name: (
                 len(workers[name].models) + planned[name],
+                workers[name].device_memory_bytes_used - workers[name].device_memory_bytes_max,
                 workers[name].memory_bytes_used - workers[name].memory_bytes_max,
                 name,
             ),

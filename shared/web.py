@@ -29,7 +29,24 @@ STATUS_OF_KIND: Final = {
 }
 
 RenderError = Callable[[web.Request, CorralError], web.Response]
-IsReady = Callable[[], Awaitable[str | None]]
+IsReady = Callable[[], str | None]
+"""Why a service is not ready, or None. It tells what is known already and asks nobody, so it can hang on nobody."""
+
+
+class Drain:
+    """The time between the signal to stop and the end of the listener: `/readyz` says so, and the `steps` are taken."""
+
+    def __init__(self) -> None:
+        self.has_begun = False
+        self.steps: list[Callable[[], Awaitable[None]]] = []
+
+    async def run(self) -> None:
+        self.has_begun = True
+        for step in self.steps:
+            await step()
+
+
+DRAIN: Final = web.AppKey("drain", Drain)
 
 
 def status_of(error: CorralError) -> int:
@@ -73,13 +90,14 @@ def error_middleware(render: RenderError) -> Middleware:
 
 
 def add_ops_routes(app: web.Application, is_ready: IsReady) -> None:
-    """Add `/healthz` (alive), `/readyz` (200, or 503 with the reason) and `/metrics`."""
+    """Add `/healthz` (alive), `/readyz` (200, or 503 with the reason) and `/metrics`; and the app's `Drain`."""
+    drain = app[DRAIN] = Drain()
 
     async def healthz(_request: web.Request) -> web.Response:
         return web.Response(text="ok")
 
     async def readyz(_request: web.Request) -> web.Response:
-        reason = await is_ready()
+        reason = "draining" if drain.has_begun else is_ready()
         return web.Response(text="ready") if reason is None else web.Response(status=503, text=reason)
 
     async def metrics_page(_request: web.Request) -> web.Response:
@@ -91,7 +109,7 @@ def add_ops_routes(app: web.Application, is_ready: IsReady) -> None:
 
 
 async def serve(app: web.Application, *, host: str, port: int, drain_s: float) -> None:
-    """Serve until SIGTERM or SIGINT, then stop listening, let open requests end within `drain_s`, and clean up."""
+    """Serve until SIGTERM or SIGINT, drain, stop listening, let open requests end within `drain_s`, and clean up."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
@@ -104,6 +122,7 @@ async def serve(app: web.Application, *, host: str, port: int, drain_s: float) -
         log.info("server_started", host=host, port=port)
         await stopping.wait()
         log.info("drain_started", drain_s=drain_s)
+        await app[DRAIN].run()
     finally:
         await runner.cleanup()
         log.info("server_stopped")

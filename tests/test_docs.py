@@ -22,6 +22,7 @@ SERVICES: dict[str, type[msgspec.Struct]] = {
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 ROW = re.compile(r"^\| `(?P<name>CORRAL_[A-Z_]+)` \| (?P<default>.*?) \| (?P<meaning>.+) \|$", re.MULTILINE)
 VARIABLE = re.compile(r"\bCORRAL_[A-Z_]*[A-Z]\b")
+COMPOSE_VARIABLE = re.compile(r"\$\{(CORRAL_[A-Z_]+)(?::-([^}]*))?")
 OLLAMAS_ROW = re.compile(r"^\| `(?P<name>OLLAMA_[A-Z_]+)` \| (?P<settings>.*?) \| .+ \|$", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 
@@ -39,6 +40,12 @@ def expected(service: str) -> dict[str, str]:
     return {f"CORRAL_{service.upper()}_{name.upper()}": shown_default(value) for name, value in defaults.items()}
 
 
+def compose_defaults() -> dict[str, str]:
+    """What compose.yaml reads from .env, and what holds without it: nothing where it must be said."""
+    used = COMPOSE_VARIABLE.findall((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    return dict(sorted(used))
+
+
 def documented() -> dict[str, str]:
     return {row["name"]: row["default"] for row in ROW.finditer(CONFIGURATION.read_text(encoding="utf-8"))}
 
@@ -52,7 +59,14 @@ def test_every_setting_is_documented_with_its_default(service: str) -> None:
 def test_the_variables_of_local_mode_and_of_the_client_are_documented() -> None:
     prefixes = tuple(f"CORRAL_{service.upper()}_" for service in SERVICES)
     others = {name for name in documented() if not name.startswith(prefixes)}
-    assert others == {*UP_VARIABLES, *CLIENT_VARIABLES}
+    assert others == {*UP_VARIABLES, *CLIENT_VARIABLES, *compose_defaults()}
+
+
+def test_the_variables_of_compose_are_documented_with_their_defaults() -> None:
+    shown = documented()
+    assert {name: shown.get(name) for name in compose_defaults()} == {
+        name: f"`{default}`" if default else "unset" for name, default in compose_defaults().items()
+    }
 
 
 def test_ollamas_variables_are_documented_with_the_settings_they_mean() -> None:
@@ -68,7 +82,7 @@ def test_no_document_names_a_variable_that_does_not_exist() -> None:
     own = {name for service in SERVICES for name in expected(service)}
     common = {f"CORRAL_{name.split('_', 2)[2]}" for name in own}
     files = {f"{name}_FILE" for name in own | common}
-    known = own | common | files | {*UP_VARIABLES, *CLIENT_VARIABLES}
+    known = own | common | files | {*UP_VARIABLES, *CLIENT_VARIABLES, *compose_defaults()}
     used = {(shown(path), name) for path in documents() for name in VARIABLE.findall(path.read_text(encoding="utf-8"))}
     assert {(path, name) for path, name in used if name not in known} == set()
 

@@ -1,13 +1,16 @@
-"""Rooms of their own for clients that cannot live in the tests' environment: those in JavaScript, and litellm.
+"""Rooms of their own for clients that cannot live in the tests' environment: those in JavaScript, litellm, Open WebUI.
 
-Both are pinned with hashes (`tests/clients/javascript/package-lock.json`, `locks/litellm.lock`). Where they cannot be
-had the tests that need them say so. Runs on a bare Python: standard library only.
+All are pinned with hashes (`tests/clients/javascript/package-lock.json`, `locks/NAME.lock`). Where they cannot be had
+the tests that need them say so. Runs on a bare Python: standard library only.
+
+    python -m tools.client_rooms [javascript] [litellm] [open-webui]    without a name: all but Open WebUI
 """
 
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools.setup_env import ROOT, VENV_PYTHON, fingerprint
@@ -16,11 +19,45 @@ CLIENTS = ROOT / "tests" / "clients"
 JAVASCRIPT = CLIENTS / "javascript"
 JAVASCRIPT_LOCK = JAVASCRIPT / "package-lock.json"
 JAVASCRIPT_STAMP = JAVASCRIPT / "node_modules" / ".corral-installed"
-LITELLM = CLIENTS / "litellm" / ".venv"
-LITELLM_PYTHON = LITELLM / "bin" / "python"
-LITELLM_LOCK = ROOT / "locks" / "litellm.lock"
-LITELLM_STAMP = LITELLM / ".corral-installed"
 INSTALL_S = 600.0
+
+
+@dataclass(frozen=True)
+class PythonRoom:
+    """A virtual environment below `tests/clients`, as `locks/NAME.lock` says."""
+
+    name: str
+    size_mb: int
+
+    @property
+    def folder(self) -> Path:
+        return CLIENTS / self.name / ".venv"
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "bin" / "python"
+
+    @property
+    def lock(self) -> Path:
+        return ROOT / "locks" / f"{self.name}.lock"
+
+    @property
+    def stamp(self) -> Path:
+        return self.folder / ".corral-installed"
+
+    def furnish(self, environ: Mapping[str, str]) -> None:
+        """Raises: OSError, subprocess.SubprocessError."""
+        if is_current(self.stamp, self.lock):
+            return
+        print(f"{self.name}, in an environment of its own (about {self.size_mb} MB)", flush=True)
+        run([str(VENV_PYTHON), "-m", "venv", "--clear", str(self.folder)], folder=ROOT, environ=environ)
+        install = ("-m", "pip", "--disable-pip-version-check", "install", "--require-hashes", "--no-deps")
+        run([str(self.python), *install, "-r", str(self.lock)], folder=ROOT, environ=environ)
+        self.stamp.write_text(fingerprint([self.lock]), encoding="utf-8")
+
+
+LITELLM = PythonRoom("litellm", size_mb=250)
+OPEN_WEBUI = PythonRoom("open-webui", size_mb=800)
 
 
 def node_folder() -> Path:
@@ -53,21 +90,18 @@ def furnish_javascript(environ: Mapping[str, str]) -> None:
     JAVASCRIPT_STAMP.write_text(fingerprint([JAVASCRIPT_LOCK]), encoding="utf-8")
 
 
-def furnish_litellm(environ: Mapping[str, str]) -> None:
-    """Raises: OSError, subprocess.SubprocessError."""
-    if is_current(LITELLM_STAMP, LITELLM_LOCK):
-        return
-    print("litellm, in an environment of its own (about 250 MB)", flush=True)
-    run([str(VENV_PYTHON), "-m", "venv", "--clear", str(LITELLM)], folder=ROOT, environ=environ)
-    install = ("-m", "pip", "--disable-pip-version-check", "install", "--require-hashes", "--no-deps")
-    run([str(LITELLM_PYTHON), *install, "-r", str(LITELLM_LOCK)], folder=ROOT, environ=environ)
-    LITELLM_STAMP.write_text(fingerprint([LITELLM_LOCK]), encoding="utf-8")
+ROOMS: Mapping[str, Callable[[Mapping[str, str]], None]] = {
+    "javascript": furnish_javascript,
+    LITELLM.name: LITELLM.furnish,
+    OPEN_WEBUI.name: OPEN_WEBUI.furnish,
+}
+USUAL = ("javascript", LITELLM.name)
 
 
 def main() -> None:
-    for furnish in (furnish_javascript, furnish_litellm):
+    for name in sys.argv[1:] or USUAL:
         try:
-            furnish(os.environ)
+            ROOMS[name](os.environ)
         except (OSError, subprocess.SubprocessError) as failure:
             print(f"Left out, its tests will be skipped: {failure}", file=sys.stderr, flush=True)
 

@@ -19,6 +19,8 @@ BINARIES = {
     "docker-registry": "usr/bin/docker-registry",
     "prometheus": "usr/bin/prometheus",  # and promtool beside it
     "prometheus-blackbox-exporter": "usr/bin/prometheus-blackbox-exporter",
+    "prometheus-nginx-exporter": "usr/bin/prometheus-nginx-exporter",
+    "prometheus-redis-exporter": "usr/bin/prometheus-redis-exporter",
 }
 """Where each package keeps the program of the same name."""
 

@@ -37,11 +37,13 @@ def main() -> None:
             f"image-{service}", "--constraints", "locks/requirements.lock", "--extra", service,
             "--no-emit-package", "llama-cpp-python", "pyproject.toml", *command_line,
         )  # fmt: skip
+    compile_lock("image-build", "--constraints", "locks/requirements.lock", "locks/image-build.in")
     compile_lock("llama-cpp", "--no-deps", "--no-binary", "llama-cpp-python", "locks/llama-cpp.in")
     compile_lock("build", "locks/build.in")
     compile_lock("bundled", "--no-deps", "locks/bundled.in")
     compile_lock("tests", "--no-deps", "locks/tests.in")
     compile_lock("litellm", "locks/litellm.in")
+    compile_lock("open-webui", "--config-file", "locks/open-webui.toml", "locks/open-webui.in")
 
 
 if __name__ == "__main__":

@@ -5,34 +5,65 @@ import importlib.metadata
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Final
 
 from corral import up
-from corral.client import Client, base_url
-from corral.commands import apply, archive, create, keys, models, run, running, show, systemd, transfers
+from corral.commands import init
 from corral.errors import CliError
 from corral.ollama_names import adopted, with_adopted
 
 INTERRUPTED: Final = 130
 
 
-def parser() -> argparse.ArgumentParser:
+class ShowVersion(argparse.Action):
+    """Asks for the version only when it is wanted: `init` also runs from a folder that was never installed."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"corral version is {importlib.metadata.version('corral')}")
+        parser.exit()
+
+
+def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """What reads `argv`, or whatever arguments when it is left out."""
     top = argparse.ArgumentParser(
         prog="corral",
         description="Serve local language models to a team.",
         epilog="CORRAL_HOST says where the cluster is (http://127.0.0.1:11434), CORRAL_API_KEY who is asking.",
     )
-    version = importlib.metadata.version("corral")
-    top.add_argument("--version", "-v", action="version", version=f"corral version is {version}")
+    top.add_argument("--version", "-v", action=ShowVersion, nargs=0, help="show the version and leave")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     starting = commands.add_parser("up", help="start a cluster on this machine and stay until Ctrl-C")
     starting.add_argument("--no-prompt", action="store_true", help="do not ask the bundled model a first question")
     starting.set_defaults(here=start_cluster)
     # What a command does is `here(arguments, environ)` on this machine, or else `run(arguments, client)` over HTTP.
     top.set_defaults(here=None)
-    for module in (run, models, running, show, create, apply, transfers, archive, keys, systemd):
+    for module in families(argv):
         module.add_parsers(commands)
     return top
+
+
+def families(argv: Sequence[str]) -> tuple[ModuleType, ...]:
+    """The modules that have commands. `init` is alone when it is asked for: it runs where only Python is installed."""
+    if argv[:1] == ["init"]:
+        return (init,)
+    from corral.commands import (  # noqa: PLC0415
+        apply,
+        archive,
+        backup,
+        create,
+        doctor,
+        keys,
+        models,
+        run,
+        running,
+        show,
+        smoke,
+        systemd,
+        transfers,
+    )
+
+    return (run, models, running, show, smoke, create, apply, transfers, archive, backup, keys, doctor, systemd, init)
 
 
 def start_cluster(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -42,13 +73,16 @@ def start_cluster(arguments: argparse.Namespace, environ: Mapping[str, str]) -> 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = parser(argv).parse_args(argv)
     exit_code = 0
     try:
         if arguments.here is not None:
             exit_code = arguments.here(arguments, os.environ)
         else:
-            with Client(base_url(with_adopted(os.environ)), os.environ.get("CORRAL_API_KEY", "")) as client:
+            from corral.client import Client, api_key, base_url  # noqa: PLC0415
+
+            with Client(base_url(with_adopted(os.environ)), api_key(os.environ)) as client:
                 arguments.run(arguments, client)
         # What is still buffered would otherwise fail when Python exits, where nobody handles it.
         sys.stdout.flush()

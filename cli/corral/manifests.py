@@ -19,11 +19,12 @@ DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 @dataclass(frozen=True)
 class Blob:
-    """One part of a model; the config is one too."""
+    """One part of a model; the config is one too. `origin` is the model it was taken over from, where one is told."""
 
     media_type: str
     digest: str
     size: int
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,4 +77,4 @@ def _blob(part: Json) -> Blob:
         raise CliError("the manifest names a digest that is none")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= BLOB_BYTES_MAX:
         raise CliError(f"the manifest gives {digest} an impossible size")
-    return Blob(str(part["mediaType"]), digest, size)
+    return Blob(str(part["mediaType"]), digest, size, str(part.get("from") or ""))

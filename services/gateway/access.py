@@ -1,8 +1,7 @@
 """Who is asking and what they may do: keys and signatures to Principals, and the rules over roles. No HTTP."""
 
-import hmac
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -62,6 +61,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 LOCAL_ADMIN: Final = Principal(tenant="local", user="local", name="local", role=Role.ADMIN)
 BOOTSTRAP_ADMIN: Final = Principal(tenant="admin", user="admin", name="admin_key", role=Role.ADMIN)
+CONFIGURED_SERVICE: Final = Principal(tenant="service", user="service", name="service_key", role=Role.SERVICE)
 
 
 def token_from(headers: Mapping[str, str]) -> str | None:
@@ -116,13 +116,19 @@ class Access:
     """Turns what a request carries into a Principal."""
 
     def __init__(
-        self, store: KeyStore, clock: Clock, *, admin_key: Secret, require_keys: bool, forwarded_user_secret: Secret
+        self,
+        store: KeyStore,
+        clock: Clock,
+        *,
+        admin_key: Secret,
+        service_key: Secret,
+        require_keys: bool,
+        forwarded_user_secret: Secret,
     ) -> None:
         self._store = store
         self._clock = clock
         self._forwarded_user_secret = forwarded_user_secret
-        admin_credential = hash_of(admin_key.reveal()) if admin_key else ""
-        self._admin = msgspec.structs.replace(BOOTSTRAP_ADMIN, credential=admin_credential)
+        self._configured = _configured(((admin_key, BOOTSTRAP_ADMIN), (service_key, CONFIGURED_SERVICE)))
         self.keys_are_required = require_keys
 
     @property
@@ -161,8 +167,9 @@ class Access:
         if len(key) > KEY_HEADER_CHARS_MAX:
             return None
         credential = hash_of(key)
-        if self._admin.credential and hmac.compare_digest(credential, self._admin.credential):
-            return self._admin
+        # How long a look-up takes tells at most of the hash, from which no key is found.
+        if (configured := self._configured.get(credential)) is not None:
+            return configured
         if not key.startswith(KEY_PREFIX):
             return None
         record = await self._store.at(credential)
@@ -195,10 +202,16 @@ class Access:
         """Who holds a credential now; None when its key was revoked. Empty is whoever names nobody."""
         if not credential:
             return self.nobody
-        if credential == self._admin.credential:
-            return self._admin
+        if (configured := self._configured.get(credential)) is not None:
+            return configured
         record = await self._store.at(credential)
         return None if record is None else _principal(record, credential)
+
+
+def _configured(keys: Iterable[tuple[Secret, Principal]]) -> dict[str, Principal]:
+    """Whose the keys of the configuration are, by credential; one that is set twice is the last one's."""
+    known = ((hash_of(key.reveal()), holder) for key, holder in keys if key)
+    return {credential: msgspec.structs.replace(holder, credential=credential) for credential, holder in known}
 
 
 def _acting_for(service: Principal, user: ForwardedUser) -> Principal:

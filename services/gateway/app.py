@@ -1,5 +1,6 @@
 """Composition root of the gateway: builds the parts, wires them, owns their lifetimes. No logic."""
 
+import asyncio
 import contextlib
 import dataclasses
 import secrets
@@ -15,6 +16,7 @@ from redis.asyncio import Redis
 from services.gateway.access import Access, is_loopback, start_problem
 from services.gateway.admission import Limits
 from services.gateway.client_address import Network, parse_networks
+from services.gateway.cluster_facts import ClusterFacts
 from services.gateway.cluster_view import ClusterView
 from services.gateway.dispatch import Dispatcher
 from services.gateway.forwarded_users import secret_problem
@@ -22,9 +24,11 @@ from services.gateway.frame_reader import FrameReader
 from services.gateway.generation_requests import GenerationRequests
 from services.gateway.handlers import cloud, cors, doors, root, serving
 from services.gateway.handlers.anthropic_messages import AnthropicMessages
+from services.gateway.handlers.cluster import Cluster
 from services.gateway.handlers.distribution import Distribution
 from services.gateway.handlers.embeddings import Embeddings
 from services.gateway.handlers.forwarding import Forwarder
+from services.gateway.handlers.key_backup import KeyBackup
 from services.gateway.handlers.keys import Keys
 from services.gateway.handlers.models import Models
 from services.gateway.handlers.ollama_generation import OllamaGeneration
@@ -34,6 +38,7 @@ from services.gateway.handlers.openapi import OpenApi
 from services.gateway.handlers.ps import Ps
 from services.gateway.handlers.relay import SUMMARIES
 from services.gateway.handlers.responses import Responses
+from services.gateway.handlers.smokes import Smokes as SmokeRoutes
 from services.gateway.handlers.transcriptions import Transcriptions
 from services.gateway.handlers.v1_models import V1Models
 from services.gateway.handlers.waiting import Waiting
@@ -44,6 +49,9 @@ from services.gateway.public_address import hostnames, parse_public_urls
 from services.gateway.redis_guard import redis_guard
 from services.gateway.registry_access import RegistryAccess
 from services.gateway.settings import Settings
+from services.gateway.smoke.history import SmokeHistory
+from services.gateway.smoke.rounds import Smokes
+from services.gateway.smoke.schedule import SmokeSchedule, interval_problem, moments
 from services.gateway.stored_responses import StoredResponses
 from services.gateway.summaries import Summaries
 from services.gateway.tokens import Tokens
@@ -57,7 +65,7 @@ from shared.errors import Unavailable
 from shared.generation_queue import GenerationQueue
 from shared.leases import LEASE_S, Roster
 from shared.model_index import ModelIndex
-from shared.web import IsReady, add_ops_routes, serve
+from shared.web import DRAIN, add_ops_routes, serve
 
 # A registry that cannot be reached is known at once; one that works on a model may be silent for long.
 REGISTRY_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=5.0)
@@ -99,6 +107,10 @@ async def gateway(settings: Settings) -> AsyncIterator[web.Application]:
             await stack.enter_async_context(running(part.run()))
         async with redis_guard(settings.redis_wait_s):
             await parts.reader.connected()
+        if (at := moments(settings.smoke_interval_s)) is not None:
+            make_round = _smokes(settings, parts, redis).round
+            schedule = SmokeSchedule(settings.redis_url.reveal(), make_round, at)
+            await stack.enter_async_context(running(schedule.run()))
         yield _application(settings, parts, redis, arq_pool, session)
 
 
@@ -154,7 +166,7 @@ def _wired(settings: Settings, redis: Redis, arq_pool: ArqRedis) -> _Parts:
         gateway_id=gateway_id,
         cluster=cluster,
         reader=reader,
-        heartbeat=Heartbeat(Roster(redis, "gateway", GatewayState), reader, gateway_id),
+        heartbeat=Heartbeat(Roster(redis, "gateway", GatewayState), reader, clock, gateway_id),
         leader=leader,
         dispatcher=dispatcher,
         watchdog=watchdog,
@@ -168,13 +180,7 @@ def _application(
     public_urls = parse_public_urls(settings.public_urls)
     keys = KeyStore(redis, clock)
     unloader = Unloader(arq_pool, parts.cluster, redis_wait_s=wait_s)
-    requests = GenerationRequests(
-        index=index,
-        clock=clock,
-        gateway_id=parts.gateway_id,
-        deadline_s=settings.generation_deadline_s,
-        redis_wait_s=wait_s,
-    )
+    requests = _requests(settings, parts, index)
     # Compressed bodies are decompressed where they are read, which then decides about limits and errors.
     app = web.Application(client_max_size=settings.body_bytes_max, handler_args={"auto_decompress": False})
     serving.install(app, trusted_proxies=_trusted_proxies(settings))
@@ -188,6 +194,7 @@ def _application(
         keys,
         clock,
         admin_key=settings.admin_key,
+        service_key=settings.service_key,
         require_keys=settings.require_keys,
         forwarded_user_secret=settings.forwarded_user_secret,
     )
@@ -196,7 +203,8 @@ def _application(
         _registry_access(settings, access, redis), forwarder, public_urls=public_urls, redis_wait_s=wait_s
     )
     doors.install(app, access, registry, redis_wait_s=wait_s)
-    add_ops_routes(app, _readiness(parts.cluster, parts.reader))
+    add_ops_routes(app, lambda: None if parts.reader.is_connected else "Redis cannot be reached")
+    app[DRAIN].steps.append(lambda: asyncio.sleep(settings.drain_notice_s))
     root.add_routes(app)
     cloud.add_routes(app)
     OpenApi().add_routes(app)
@@ -213,8 +221,46 @@ def _application(
     Ps(parts.cluster, index, clock, redis_wait_s=wait_s).add_routes(app)
     V1Models(index, redis_wait_s=wait_s).add_routes(app)
     Keys(keys, redis_wait_s=wait_s).add_routes(app)
+    Cluster(_cluster_facts(settings, parts, redis, session)).add_routes(app)
+    SmokeRoutes(SmokeHistory(redis), index, redis_wait_s=wait_s).add_routes(app)
+    KeyBackup(keys, redis_wait_s=wait_s).add_routes(app)
     Waiting(GenerationQueue(redis), parts.cluster, clock, redis_wait_s=wait_s).add_routes(app)
     return app
+
+
+def _requests(settings: Settings, parts: _Parts, index: ModelIndex) -> GenerationRequests:
+    return GenerationRequests(
+        index=index,
+        clock=SystemClock(),
+        gateway_id=parts.gateway_id,
+        deadline_s=settings.generation_deadline_s,
+        redis_wait_s=settings.redis_wait_s,
+    )
+
+
+def _smokes(settings: Settings, parts: _Parts, redis: Redis) -> Smokes:
+    index = ModelIndex(redis)
+    return Smokes(
+        cluster=parts.cluster,
+        queue=GenerationQueue(redis),
+        index=index,
+        requests=_requests(settings, parts, index),
+        dispatcher=parts.dispatcher,
+        history=SmokeHistory(redis),
+        clock=SystemClock(),
+        wait_s=settings.smoke_wait_s,
+    )
+
+
+def _cluster_facts(settings: Settings, parts: _Parts, redis: Redis, session: aiohttp.ClientSession) -> ClusterFacts:
+    return ClusterFacts(
+        redis,
+        SystemClock(),
+        session,
+        registry_url=settings.registry_url,
+        gateway_id=parts.gateway_id,
+        redis_wait_s=settings.redis_wait_s,
+    )
 
 
 def _stored_responses(settings: Settings, redis: Redis) -> StoredResponses:
@@ -251,18 +297,9 @@ def _check(settings: Settings, *, keys_count: int) -> None:
         admin_key_is_set=bool(settings.admin_key),
         keys_count=keys_count,
     )
-    problem = problem or secret_problem(settings.forwarded_user_secret)
+    problem = problem or secret_problem(settings.forwarded_user_secret) or interval_problem(settings.smoke_interval_s)
     if problem is not None:
         raise StartRefused(problem)
-
-
-def _readiness(cluster: ClusterView, reader: FrameReader) -> IsReady:
-    async def reason() -> str | None:
-        if not reader.is_connected:
-            return "Redis cannot be reached"
-        return None if cluster.workers else "no worker is running"
-
-    return reason
 
 
 async def _leave(heartbeat: Heartbeat, leader: Leader) -> None:

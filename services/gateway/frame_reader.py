@@ -93,7 +93,7 @@ class FrameReader:
                 continue
             was_started = generation.is_started
             generation.push(event)
-            if generation.is_started and not was_started:
+            if generation.is_started and not was_started and not generation.request.is_smoke:
                 waited_s = self._clock.monotonic_s() - generation.submitted_s
                 metrics.QUEUE_WAIT_SECONDS.labels(model=generation.request.model).observe(waited_s)
 

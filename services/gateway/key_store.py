@@ -8,6 +8,7 @@ The field of a record is its `credential`: whatever was made with a key ends wit
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, cast
 
@@ -22,6 +23,7 @@ from shared.redis_client import pending
 
 KEY_PREFIX: Final = "corral_"
 KEY_RANDOM_BYTES: Final = 32
+KEY_NAME_CHARS_MAX: Final = 100
 
 
 class Role(StrEnum):
@@ -83,9 +85,21 @@ class KeyStore:
 
     async def all(self) -> list[KeyRecord]:
         """Every key's record, oldest first."""
-        bodies = await pending(self._redis.hgetall(keys.API_KEYS))
-        records = [self._decoder.decode(body) for body in bodies.values()]
+        records = (await self.by_credential()).values()
         return sorted(records, key=lambda record: (record.created_unix_ms, record.id))
+
+    async def by_credential(self) -> dict[str, KeyRecord]:
+        bodies = await pending(self._redis.hgetall(keys.API_KEYS))
+        return {credential.decode(): self._decoder.decode(body) for credential, body in bodies.items()}
+
+    async def put(self, *, added: Mapping[str, KeyRecord], replaced: Mapping[str, KeyRecord]) -> None:
+        """Write records by credential, all at once. One that is added takes the place of none that came meanwhile."""
+        async with self._redis.pipeline(transaction=True) as commands:
+            for credential, record in added.items():
+                commands.hsetnx(keys.API_KEYS, credential, cast("str", self._encoder.encode(record)))
+            for credential, record in replaced.items():
+                commands.hset(keys.API_KEYS, credential, cast("str", self._encoder.encode(record)))
+            await commands.execute()
 
     async def count(self) -> int:
         return await pending(self._redis.hlen(keys.API_KEYS))

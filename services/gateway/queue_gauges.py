@@ -1,4 +1,4 @@
-"""What Prometheus hears of the generations that wait: how many, how long, and what workers do about their models."""
+"""What Prometheus hears of the generations that wait: how many, whose, how long, and what workers do about them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -17,14 +17,16 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str
     weights: Digest
+    user: str
     waited_s: float
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """All of them: `counts` by model and residency, `oldest_s` by model."""
+    """All of them: `counts` by model and residency, the rest by model; `backlogs` has what each user waits for."""
 
     counts: Mapping[tuple[str, str], int]
     oldest_s: Mapping[str, float]
+    backlogs: Mapping[str, Mapping[str, int]]
 
 
 def residency(weights: Digest, workers: Iterable[WorkerState]) -> str:
@@ -36,10 +38,12 @@ def residency(weights: Digest, workers: Iterable[WorkerState]) -> str:
 def summed_up(waits: Iterable[Wait], workers: Mapping[str, WorkerState]) -> Waiting:
     counts: Counter[tuple[str, str]] = Counter()
     oldest_s: dict[str, float] = {}
+    backlogs: dict[str, Counter[str]] = {}
     for wait in waits:
         counts[wait.model, residency(wait.weights, workers.values())] += 1
         oldest_s[wait.model] = max(wait.waited_s, oldest_s.get(wait.model, 0.0))
-    return Waiting(counts=counts, oldest_s=oldest_s)
+        backlogs.setdefault(wait.model, Counter())[wait.user] += 1
+    return Waiting(counts=counts, oldest_s=oldest_s, backlogs=backlogs)
 
 
 def show(waiting: Waiting) -> None:
@@ -49,9 +53,14 @@ def show(waiting: Waiting) -> None:
         metrics.WAITING_GENERATIONS.labels(model=model, residency=state).set(count)
     for model, waited_s in waiting.oldest_s.items():
         metrics.OLDEST_WAIT_SECONDS.labels(model=model).set(waited_s)
+    for model, backlog in waiting.backlogs.items():
+        metrics.WAITING_USERS.labels(model=model).set(len(backlog))
+        metrics.LONGEST_BACKLOG_GENERATIONS.labels(model=model).set(max(backlog.values()))
 
 
 def hide() -> None:
     """What cannot be known is not shown."""
     metrics.WAITING_GENERATIONS.clear()
     metrics.OLDEST_WAIT_SECONDS.clear()
+    metrics.WAITING_USERS.clear()
+    metrics.LONGEST_BACKLOG_GENERATIONS.clear()

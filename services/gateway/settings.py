@@ -21,6 +21,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     admin_key: Annotated[Secret, Meta(description="an API key with the role admin, to make the first keys with")] = (
         Secret()
     )
+    service_key: Annotated[
+        Secret, Meta(description="an API key with the role service, for a web page set up beside the gateway")
+    ] = Secret()
     forwarded_user_secret: Annotated[
         Secret, Meta(description="what services sign the names of their users with; unset, they are believed unsigned")
     ] = Secret()
@@ -69,5 +72,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     user_responses_bytes_max: Annotated[
         int, Meta(ge=1024, description="size of all kept responses of one user; the longest unused are forgotten first")
     ] = 256 << 20
+    smoke_interval_s: Annotated[
+        int, Meta(ge=0, le=3600, description="time between two smoke generations of a model; 0 is never")
+    ] = 300
+    smoke_wait_s: Annotated[float, Meta(gt=0, le=300, description="how long a smoke generation may take")] = 60.0
+    drain_notice_s: Annotated[
+        float, Meta(ge=0, description="how long requests are served on after SIGTERM while `/readyz` says 503")
+    ] = 0.0
     drain_s: Annotated[float, Meta(ge=0, description="how long open requests may end after SIGTERM")] = 30.0
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$", description="least level logged")] = "info"

@@ -147,9 +147,14 @@ class Watchdog:
     def _show(self, waiting: AbstractSet[str], workers: Mapping[str, WorkerState]) -> None:
         now_s = self._clock.monotonic_s()
         waits = [
-            Wait(model=one.request.model, weights=one.request.weights, waited_s=now_s - one.submitted_s)
+            Wait(
+                model=one.request.model,
+                weights=one.request.weights,
+                user=one.request.user,
+                waited_s=now_s - one.submitted_s,
+            )
             for one in self._reader.open.values()
-            if one.request.request_id in waiting
+            if one.request.request_id in waiting and not one.request.is_smoke
         ]
         queue_gauges.show(queue_gauges.summed_up(waits, workers))
 

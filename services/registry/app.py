@@ -16,6 +16,7 @@ from services.registry.distribution.mirror import Mirror
 from services.registry.distribution.routes import add_distribution_routes
 from services.registry.handlers.blobs import BlobHandlers
 from services.registry.handlers.models import ModelHandlers
+from services.registry.handlers.status import StatusHandlers
 from services.registry.handlers.transfers import TransferHandlers
 from services.registry.headers import Headers
 from services.registry.index_publisher import IndexPublisher
@@ -24,6 +25,7 @@ from services.registry.manifest_store import ManifestStore
 from services.registry.paths import StorePaths
 from services.registry.quota import Quota, usage_of
 from services.registry.settings import Settings
+from services.registry.store_watch import StoreWatch, try_to_write
 from services.registry.transfers.wiring import add_transfer_jobs, build_transfers
 from services.registry.upstream.challenge import parse_credentials
 from services.registry.upstream.client import Upstream, UpstreamLimits
@@ -32,6 +34,7 @@ from services.registry.upstream.signing import load_signing_key
 from shared import redis_client
 from shared import web as shared_web
 from shared.background import running
+from shared.clock import SystemClock
 from shared.model_index import ModelIndex
 
 log = structlog.get_logger("corral.registry")
@@ -70,6 +73,12 @@ def build_converter(settings: Settings) -> Converter:
     )
 
 
+def prepare_store(paths: StorePaths) -> None:
+    paths.create_folders()
+    if renamed_count := paths.adopt_colon_names():
+        log.info("blobs_renamed", count=renamed_count)
+
+
 def build_app(settings: Settings) -> web.Application:
     """The registry over the store at `settings.models_dir`, whose folders are made when they are missing.
 
@@ -95,16 +104,15 @@ def build_app(settings: Settings) -> web.Application:
         conversions=build_converter(settings),
         pulls=transfers,
     )
+    store_watch = StoreWatch(lambda: try_to_write(paths.blobs), SystemClock())
 
-    async def is_ready() -> str | None:
-        return publisher.problem
+    def problem() -> str | None:
+        return store_watch.problem or publisher.problem
 
     async def store(_app: web.Application) -> AsyncIterator[None]:
-        paths.create_folders()
-        if renamed_count := paths.adopt_colon_names():
-            log.info("blobs_renamed", count=renamed_count)
+        prepare_store(paths)
         collector = Collector(library, blobs, quota, interval_s=settings.collect_interval_s)
-        async with upstream, running(collector.run()), running(publisher.run()):
+        async with upstream, running(store_watch.run()), running(collector.run()), running(publisher.run()):
             yield
         await redis.aclose()
 
@@ -117,6 +125,7 @@ def build_app(settings: Settings) -> web.Application:
     TransferHandlers(transfers).add_routes(app)
     BlobHandlers(blobs, library, quota, upload_idle_s=settings.upload_idle_s).add_routes(app)
     ModelHandlers(manifests, catalog, library, builder).add_routes(app)
+    StatusHandlers(paths, problem, store_bytes_max=settings.store_bytes_max).add_routes(app)
     add_distribution_routes(
         app,
         paths=paths,
@@ -127,5 +136,5 @@ def build_app(settings: Settings) -> web.Application:
         mirror=Mirror(transfers) if settings.mirror else None,
         upload_idle_s=settings.upload_idle_s,
     )
-    shared_web.add_ops_routes(app, is_ready)
+    shared_web.add_ops_routes(app, problem)
     return app

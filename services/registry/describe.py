@@ -91,6 +91,7 @@ def index_entry(known: Known, content: ModelContent) -> ModelEntry | None:
         context_length=facts.context_length,
         embedding_length=facts.embedding_length,
         kv_bytes_per_token=facts.kv_bytes_per_token,
+        blocks_count=facts.block_count,
         system=content.system,
         template=None if template_choice(known.traits) is TemplateChoice.JINJA else content.template,
         messages=content.messages,

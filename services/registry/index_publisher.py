@@ -28,11 +28,8 @@ class IndexPublisher:
         self._lock = asyncio.Lock()
         self._published_count: int | None = None
         self._published_fingerprint: frozenset[tuple[str, int]] = frozenset()
-
-    @property
-    def problem(self) -> str | None:
+        self.problem: str | None = "the model index is not published yet"
         """Why the rest of the cluster does not see the store as it is; None when it does."""
-        return "the model index is not published: Redis cannot be reached" if self._published_count is None else None
 
     async def publish(self) -> None:
         """Publish the store as it is now; when Redis is away, leave it to the next check."""
@@ -45,7 +42,7 @@ class IndexPublisher:
             except (RedisError, OSError) as error:
                 self._lost(error)
                 return
-            self._published_count = len(entries)
+            self._published_count, self.problem = len(entries), None
             self._published_fingerprint = fingerprint
         metrics.MODELS.set(len(entries))
         metrics.INDEX_PUBLISHES.labels(outcome="published").inc()
@@ -73,6 +70,6 @@ class IndexPublisher:
             await asyncio.sleep(CHECK_INTERVAL_S)
 
     def _lost(self, error: Exception) -> None:
-        self._published_count = None
+        self._published_count, self.problem = None, "the model index is not published: Redis cannot be reached"
         metrics.INDEX_PUBLISHES.labels(outcome="failed").inc()
         log.warning("index_not_published", reason=str(error) or type(error).__name__)

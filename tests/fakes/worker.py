@@ -93,13 +93,14 @@ class Stage:
         dropped_messages_count: int = 0,
         stop_string: str = "",
         shifted_tokens_count: int = 0,
+        decode_ns: int = 3_000_000,
     ) -> None:
         request = self.request
         usage = Usage(
             prompt_tokens=7,
             generated_tokens=self._tokens_count,
             prompt_ns=2_000_000,
-            decode_ns=3_000_000,
+            decode_ns=decode_ns,
             load_ns=1_000,
         )
         if isinstance(request.prompt, LoadOnly):
@@ -201,6 +202,7 @@ class ScriptedWorker:
         takes_jobs: bool = True,
         expires_unix_ms: int | None = None,
         load_expected_s: float | None = None,
+        device_bytes: int = 0,
     ) -> None:
         self.redis = redis
         self.queue = GenerationQueue(redis)
@@ -224,6 +226,7 @@ class ScriptedWorker:
             model=model,
             state="ready",
             size_bytes=1_000,
+            device_bytes=device_bytes,
             context_tokens=4096,
             slots_count=4,
             slots_in_use=0,

@@ -22,10 +22,10 @@ async def javascript(script: str, *arguments: str) -> dict[str, Any]:
 
 async def litellm(*arguments: str) -> dict[str, Any]:
     """What `tests/clients/litellm/calls.py` prints; skips the test where litellm could not be had."""
-    if not client_rooms.LITELLM_STAMP.exists():
+    if not client_rooms.LITELLM.stamp.exists():
         pytest.skip("litellm is not installed (python -m tools.client_rooms)")
     program = client_rooms.CLIENTS / "litellm" / "calls.py"
-    return await _printed(str(client_rooms.LITELLM_PYTHON), str(program), *arguments)
+    return await _printed(str(client_rooms.LITELLM.python), str(program), *arguments)
 
 
 async def _printed(*command: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ EARLIER_S = 60
 
 
 def self_signed(key: ec.EllipticCurvePrivateKey, *, hosts: tuple[str, ...] = ()) -> x509.Certificate:
-    """A certificate for `hosts`, good for an hour."""
+    """A certificate for `hosts`, good for ninety days."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "corral-test")])
     now = dt.datetime.now(dt.UTC)
     builder = (
@@ -35,7 +35,7 @@ def self_signed(key: ec.EllipticCurvePrivateKey, *, hosts: tuple[str, ...] = ())
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(minutes=5))
-        .not_valid_after(now + dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=90))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     )
     if hosts:

@@ -13,7 +13,7 @@ from corral.terminal import Display
 
 @dataclass(frozen=True)
 class Import:
-    """What there is to do for one model; `shared` says which earlier one will have brought a missing blob."""
+    """What there is to do for one model; `shared` says which other one will have a missing blob by then."""
 
     name: ModelName
     manifest: bytes
@@ -33,7 +33,7 @@ def plan_import(contents: Contents, registry: Registry) -> list[Import]:
     for name in sorted(contents.manifests):
         content = contents.manifest(name)
         blobs = parse_manifest(content).blobs
-        _require_sizes(blobs, contents)
+        require_sizes(blobs, contents)
         missing = tuple(blob for blob in blobs if not registry.has_blob(name, blob.digest))
         for blob in missing:
             if blob.digest not in contents.blobs:
@@ -44,7 +44,8 @@ def plan_import(contents: Contents, registry: Registry) -> list[Import]:
     return imports
 
 
-def _require_sizes(blobs: Iterable[Blob], contents: Contents) -> None:
+def require_sizes(blobs: Iterable[Blob], contents: Contents) -> None:
+    """Raises: CliError when the archive has one of these blobs with another size."""
     for blob in blobs:
         span = contents.blobs.get(blob.digest)
         if span is not None and span.size != blob.size:
@@ -57,6 +58,8 @@ def import_model(wanted: Import, contents: Contents, registry: Registry, shown: 
         source = wanted.shared.get(blob.digest)
         if source is not None and registry.mount(wanted.name, blob.digest, source=source):
             continue
+        if blob.digest not in contents.blobs:
+            raise CliError(f"{blob.digest}, a part of {wanted.name.short}, has just gone from the cluster")
         chunks = _showing(contents.chunks(contents.blobs[blob.digest]), blob, shown)
         registry.upload(wanted.name, blob.digest, chunks, blob.size)
     registry.put_manifest(wanted.name, wanted.manifest)

@@ -4,8 +4,8 @@ What is trusted: nothing but the sizes in its headers, which bound what is read;
 """
 
 import tarfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -29,11 +29,12 @@ class Span:
 
 @dataclass(frozen=True)
 class Contents:
-    """What the archive at `path` holds."""
+    """What the archive at `path` holds; `documents` are what it has beside parts of models, by their names."""
 
     path: Path
-    manifests: dict[ModelName, Span]
-    blobs: dict[str, Span]
+    manifests: dict[ModelName, Span] = field(default_factory=dict)
+    blobs: dict[str, Span] = field(default_factory=dict)
+    documents: dict[str, Span] = field(default_factory=dict)
 
     def chunks(self, span: Span) -> Iterator[bytes]:
         with self.path.open("rb") as file:
@@ -47,9 +48,16 @@ class Contents:
                 yield chunk
 
     def manifest(self, name: ModelName) -> bytes:
-        span = self.manifests[name]
-        if span.size > MANIFEST_BYTES_MAX:
-            raise CliError(f"the manifest of {name.short} is larger than {MANIFEST_BYTES_MAX} bytes")
+        return self._small(self.manifests[name], f"the manifest of {name.short}", MANIFEST_BYTES_MAX)
+
+    def document(self, name: str, *, bytes_max: int) -> bytes:
+        if name not in self.documents:
+            raise CliError(f"{self.path} has no {name}")
+        return self._small(self.documents[name], name, bytes_max)
+
+    def _small(self, span: Span, what: str, bytes_max: int) -> bytes:
+        if span.size > bytes_max:
+            raise CliError(f"{what} is larger than {bytes_max} bytes")
         return b"".join(self.chunks(span))
 
 
@@ -67,15 +75,18 @@ class _Headers:
         return self._file.read(size)
 
 
-def read_contents(path: Path) -> Contents:
-    """Raises: CliError for a file that cannot be read, is no plain tar, or holds anything but parts of models."""
-    contents = Contents(path, {}, {})
+def read_contents(path: Path, *, documents: Collection[str] = ()) -> Contents:
+    """`documents` are names of members that may be there beside the parts of models.
+
+    Raises: CliError for a file that cannot be read, is no plain tar, or holds anything else.
+    """
+    contents = Contents(path)
     try:
         with path.open("rb") as file, tarfile.open(fileobj=cast("BinaryIO", _Headers(file)), mode="r:") as tar:
             for count, member in enumerate(tar):
                 if count >= MEMBERS_MAX:
                     raise CliError(f"the archive has more than {MEMBERS_MAX} members")
-                _note(member, contents)
+                _note(member, contents, documents)
     except (tarfile.TarError, ValueError, OverflowError, RecursionError) as cause:
         raise CliError(f"{path} is not a tar file, or it is damaged: {cause}") from cause
     except OSError as cause:
@@ -83,16 +94,19 @@ def read_contents(path: Path) -> Contents:
     return contents
 
 
-def _note(member: tarfile.TarInfo, contents: Contents) -> None:
+def _note(member: tarfile.TarInfo, contents: Contents, documents: Collection[str]) -> None:
     """Folders say nothing; links, devices and sparse files have no place in a store."""
     if member.isdir():
         return
     if not member.isreg() or member.issparse() or member.size < 0:
         raise CliError(f"the archive holds {member.name!r}, which is not an ordinary file")
-    part, span = parse_member(member.name), Span(member.offset_data, member.size)
-    if part in contents.manifests or part in contents.blobs:
+    span = Span(member.offset_data, member.size)
+    part = member.name if member.name in documents else parse_member(member.name)
+    if part in contents.manifests or part in contents.blobs or part in contents.documents:
         raise CliError(f"the archive holds {member.name!r} twice")
     if isinstance(part, ModelName):
         contents.manifests[part] = span
+    elif part in documents:
+        contents.documents[part] = span
     else:
         contents.blobs[part] = span

@@ -12,7 +12,8 @@ from services.gateway.handlers.distribution import Distribution
 from services.gateway.handlers.serving import PRINCIPAL, SERVED, route_of
 from services.gateway.redis_guard import redis_guard
 
-_OPEN_ROUTES: Final = frozenset({"/", "/healthz", "/readyz", "/api/version", "/openapi.json"})
+# Prometheus has no key; the front door shows /metrics, /healthz and /readyz to nobody.
+_OPEN_ROUTES: Final = frozenset({"/", "/healthz", "/readyz", "/metrics", "/api/version", "/openapi.json"})
 _ADMIN_ROUTES: Final = frozenset(
     {
         (hdrs.METH_POST, "/api/create"),
@@ -25,6 +26,10 @@ _ADMIN_ROUTES: Final = frozenset(
         (hdrs.METH_POST, "/api/keys"),
         (hdrs.METH_GET, "/api/keys"),
         (hdrs.METH_DELETE, "/api/keys/{id}"),
+        (hdrs.METH_GET, "/api/smoke"),
+        (hdrs.METH_GET, "/api/cluster"),
+        (hdrs.METH_GET, "/api/backup/keys"),
+        (hdrs.METH_POST, "/api/restore/keys"),
     }
 )
 

@@ -4,14 +4,12 @@ import msgspec
 from aiohttp import web
 
 from services.gateway.handlers.serving import read_body
-from services.gateway.key_store import KeyRecord, KeyStore, Role
+from services.gateway.key_store import KEY_NAME_CHARS_MAX, KeyRecord, KeyStore, Role
 from services.gateway.redis_guard import redis_guard
 from services.gateway.ssh_keys import SshKey, parse_public_key
 from services.gateway.timestamps import rfc3339
 from shared.errors import ParameterInvalid
 from shared.go_json import GoFields, decode_object
-
-KEY_NAME_CHARS_MAX = 100
 
 
 class Keys:

@@ -72,7 +72,7 @@ def _row(entry: ModelEntry | None, copies: list[ResidentModel], expires: int) ->
             "quantization_level": details.quantization_level,
         },
         "expires_at": rfc3339(expires),
-        "size_vram": 0,
+        "size_vram": sum(one.device_bytes for one in copies),
         "context_length": max(one.context_tokens for one in copies),
     }
 

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from services.gateway.openapi.bodies.models import KeyBody
+from services.gateway.cluster_report import ClusterReport
+from services.gateway.openapi.bodies.models import KeyBody, KeyRestoreBody
 from services.gateway.openapi.operation import (
     DONE,
     REGISTRY_ERRORS,
@@ -63,6 +64,26 @@ CORRAL_ROUTES: Final = (
         summary="Revoke an API key.",
         replies=DONE,
         errors=(404, 503),
+    ),
+    getting("/api/backup/keys", Dialect.CORRAL, "All keys' records, for a backup.", says(corral.CorralKeysBackup), 503),
+    Operation(
+        method="POST",
+        path="/api/restore/keys",
+        dialect=Dialect.CORRAL,
+        summary="Bring back the keys of a backup.",
+        body=Media(type=KeyRestoreBody),
+        replies=says(corral.CorralKeysRestored),
+        errors=(503,),
+    ),
+    getting("/api/cluster", Dialect.CORRAL, "The parts of the cluster, as they say they are.", says(ClusterReport)),
+    Operation(
+        method="GET",
+        path="/api/smoke",
+        dialect=Dialect.CORRAL,
+        summary="What came of the smoke generations of each model.",
+        query={"model": "Only this one."},
+        replies=says(corral.CorralSmokesReply),
+        errors=(400, 404, 503),
     ),
     *(one for operation in (_HEALTH, _READY, _METRICS, _DOCUMENT) for one in (operation, head_of(operation))),
 )

@@ -1,13 +1,16 @@
 """A model opened with llama.cpp and its context: opening, growing, closing. What is computed is the subclasses'."""
 
+import ctypes
 from abc import ABC, abstractmethod
 from typing import Any
 
 import llama_cpp as lib
 
 from services.worker.llama import bindings
+from services.worker.llama.devices import devices
 from services.worker.llama.params import LlamaParams
 from services.worker.llama.vocabulary import LlamaVocabulary
+from shared.cluster_state import Device
 from shared.errors import ModelLoadFailed
 
 
@@ -23,6 +26,7 @@ class OpenedModel(ABC):
         self._n_threads = params.n_threads
         self._model, self._adapters = _open_weights(params)
         self.vocabulary = LlamaVocabulary(lib.llama_model_get_vocab(self._model))
+        self.layers_count = int(lib.llama_model_n_layer(self._model)) + 1
         self.n_ctx_train = int(lib.llama_model_n_ctx_train(self._model))
         self._open_context(min(params.n_ctx_seq, self.n_ctx_train))
 
@@ -47,6 +51,21 @@ class OpenedModel(ABC):
         self._memory = lib.llama_get_memory(self._ctx)
         self.context_tokens = context_tokens
 
+    def devices(self) -> tuple[Device, ...]:
+        """The GPUs that may hold some of it, as they are now."""
+        return devices() if self._params.n_gpu_layers else ()
+
+    @property
+    def device_layers_count(self) -> int:
+        """How many of the layers are on GPUs.
+
+        Source: llama.cpp `src/llama-model.cpp`, where layers get their devices.
+        """
+        wanted = self._params.n_gpu_layers
+        if not lib.llama_supports_gpu_offload():
+            return 0
+        return self.layers_count if wanted < 0 else min(wanted, self.layers_count)
+
     def set_threads(self, n_threads: int) -> None:
         if n_threads != self._n_threads:
             lib.llama_set_n_threads(self._ctx, n_threads, n_threads)
@@ -68,6 +87,10 @@ def _open_weights(params: LlamaParams) -> tuple[Any, list[Any]]:
     """
     model_params = lib.llama_model_default_params()
     model_params.n_gpu_layers = params.n_gpu_layers
+    if params.n_gpu_layers == 0:
+        # Otherwise llama.cpp would still keep buffers on every GPU, to compute long prompts there.
+        no_devices = (ctypes.c_void_p * 1)()
+        model_params.devices = ctypes.cast(no_devices, ctypes.c_void_p)
     model_params.main_gpu = params.main_gpu
     model_params.load_mode = lib.LLAMA_LOAD_MODE_MMAP if params.use_mmap else lib.LLAMA_LOAD_MODE_NONE
     model = lib.llama_model_load_from_file(params.path.encode(), model_params)

@@ -6,20 +6,29 @@ from typing import Final, Protocol
 
 import msgspec
 import structlog
+from msgspec import structs
 
 from services.worker import metrics
 from services.worker.llama.params import LlamaParams
-from services.worker.residency import policy, sizes
+from services.worker.residency import policy
 from services.worker.residency.blobs import LocalBlobs
 from services.worker.residency.resident import Resident, State
+from services.worker.residency.sizes import (
+    Footprint,
+    Opening,
+    context_tokens_fitting,
+    device_layers,
+    footprint,
+    layers_count,
+)
 from services.worker.runner.messages import Open, StepDone
 from services.worker.runner_process import RunnerProcess
 from shared.clock import Clock
-from shared.cluster_state import WorkerState
+from shared.cluster_state import Device, WorkerState
 from shared.digest import Digest
 from shared.errors import CorralError, Unavailable
 from shared.model_index import ModelEntry
-from shared.options import load_options_from, merged
+from shared.options import LoadOptions, load_options_from, merged
 
 log = structlog.get_logger("corral.worker")
 
@@ -37,7 +46,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     slots_count: int
     models_max: int
-    memory_bytes_max: int
+    room: Footprint
     keep_alive_s: float
     context_tokens: int
     threads_count: int
@@ -74,6 +83,8 @@ class Residency:
         observer: Observer,
         on_change: Callable[[], None],
         new_runner: Callable[[Callable[[StepDone], None], Callable[[str], None]], RunnerProcess] = RunnerProcess,
+        *,
+        devices: tuple[Device, ...] = (),
     ) -> None:
         self._limits = limits
         self._blobs = blobs
@@ -81,6 +92,7 @@ class Residency:
         self._observer = observer
         self._on_change = on_change
         self._new_runner = new_runner
+        self._devices = devices
         self._models: dict[Digest, Resident] = {}
         self._changing = asyncio.Lock()
         self._threads_count = limits.threads_count
@@ -91,10 +103,16 @@ class Residency:
         now_s, now_unix_ms = self._clock.monotonic_s(), self._clock.unix_ms()
         return WorkerState(
             models=tuple(model.public(now_s=now_s, now_unix_ms=now_unix_ms) for model in self._models.values()),
-            memory_bytes_max=self._limits.memory_bytes_max,
+            memory_bytes_max=self._limits.room.host_bytes,
             models_max=self._limits.models_max,
             draining=draining,
+            devices=self._devices,
+            device_memory_bytes_max=self._limits.room.device_bytes,
         )
+
+    def without_runner(self) -> list[str]:
+        """Models whose runner has ended while they were in memory, for as long as they have not been removed."""
+        return [one.entry.name.short for one in self._models.values() if one.opened is not None and one.runner is None]
 
     async def load(self, entry: ModelEntry) -> None:
         """Make the model resident; nothing happens when it already is.
@@ -104,13 +122,13 @@ class Residency:
         async with self._changing:
             if entry.weights in self._models:
                 return
-            context_tokens = self._context_tokens(entry)
-            wanted_bytes = sizes.model_bytes(entry, context_tokens=context_tokens, slots_count=self._limits.slots_count)
-            await self._make_room(wanted_bytes)
+            opening = self._opening(entry)
+            takes = footprint(entry, opening)
+            await self._make_room(takes)
             resident = Resident(
                 entry,
-                slots_count=self._limits.slots_count,
-                size_bytes=wanted_bytes,
+                opening=opening,
+                takes=takes,
                 keep_alive_s=self._limits.keep_alive_s,
                 now_s=self._clock.monotonic_s(),
                 load_expected_s=self._load_s.get(entry.weights),
@@ -119,7 +137,7 @@ class Residency:
             self._on_change()
             started_s = self._clock.monotonic_s()
             try:
-                await self._open(resident, context_tokens)
+                await self._open(resident)
             except BaseException as cause:
                 del self._models[entry.weights]
                 self._on_change()
@@ -128,9 +146,26 @@ class Residency:
                 raise
             load_s = self._load_s[entry.weights] = self._clock.monotonic_s() - started_s
             metrics.MODEL_LOAD_SECONDS.labels("ok").observe(load_s)
-            log.info("model_loaded", model=entry.name.short, load_s=round(load_s, 3), size_bytes=wanted_bytes)
+            log.info(
+                "model_loaded",
+                model=entry.name.short,
+                load_s=round(load_s, 3),
+                size_bytes=takes.total_bytes,
+                device_bytes=takes.device_bytes,
+            )
             self._on_change()
             self._observer.model_ready(resident)
+
+    def _opening(self, entry: ModelEntry) -> Opening:
+        """How to open the model: as many of its layers on GPUs as it asks for, or as fit there by themselves."""
+        options = load_options_from(merged(entry.params))
+        opening = Opening(
+            context_tokens=self._context_tokens(entry),
+            slots_count=self._limits.slots_count,
+            scored_tokens=0 if self._limits.flash_attention else _batch_tokens(options),
+        )
+        layers = device_layers(entry, opening, wanted=options.num_gpu, device_bytes=self._limits.room.device_bytes)
+        return structs.replace(opening, device_layers=layers)
 
     def _context_tokens(self, entry: ModelEntry) -> int:
         """Tokens of one slot: what the model's parameters ask for, else the worker's default, else what it knows."""
@@ -138,77 +173,70 @@ class Residency:
         assert isinstance(wanted, int)
         return min(wanted, entry.context_length or wanted)
 
-    async def _make_room(self, wanted_bytes: int) -> None:
+    async def _make_room(self, wanted: Footprint) -> None:
         held = [
             policy.Held(
                 weights=model.entry.weights,
-                size_bytes=model.size_bytes,
+                takes=model.takes,
                 in_use=model.leases > 0,
                 pinned=model.pinned,
                 last_used_s=model.last_used_s,
             )
             for model in self._models.values()
         ]
-        for weights in policy.victims(
-            held,
-            wanted_bytes=wanted_bytes,
-            memory_bytes_max=self._limits.memory_bytes_max,
-            models_max=self._limits.models_max,
-        ):
+        for weights in policy.victims(held, wanted=wanted, room=self._limits.room, models_max=self._limits.models_max):
             await self._remove(self._models[weights], reason="evicted")
 
-    async def _open(self, resident: Resident, context_tokens: int) -> None:
-        entry, limits = resident.entry, self._limits
+    async def _open(self, resident: Resident) -> None:
+        entry, opening, limits = resident.entry, resident.opening, self._limits
         options = load_options_from(merged(entry.params))
         path = await self._blobs.path(entry.weights_blob)
         adapters = [str(await self._blobs.path(adapter)) for adapter in entry.adapters]
         projector = None if entry.projector is None else str(await self._blobs.path(entry.projector))
-        others_bytes = sum(model.size_bytes for model in self._models.values() if model is not resident)
-        fitting = sizes.context_tokens_fitting(
-            entry, slots_count=limits.slots_count, memory_bytes=limits.memory_bytes_max - others_bytes
-        )
+        others = sum((model.takes for model in self._models.values() if model is not resident), start=Footprint())
+        fitting = context_tokens_fitting(entry, opening, room=limits.room - others)
         runner = self._new_runner(
             lambda report: self._step_done(resident, report),
             lambda reason: self._runner_died(resident, reason),
         )
-        threads_count = self._threads_count
+        threads_count = self._threads_count if resident.needs_cores else 1
         resident.opened = await runner.open(
             Open(
                 params=LlamaParams(
                     path=str(path),
                     adapters=tuple(adapters),
                     projector=projector,
-                    n_ctx_seq=context_tokens,
+                    n_ctx_seq=opening.context_tokens,
                     n_seq_max=EMBED_SEQUENCES_MAX if entry.embeds else limits.slots_count,
-                    n_batch=max(BATCH_TOKENS_MIN, options.num_batch),
+                    n_batch=_batch_tokens(options),
                     n_threads=options.num_thread or threads_count,
-                    n_gpu_layers=options.num_gpu,
+                    n_gpu_layers=-1 if opening.device_layers == layers_count(entry) else opening.device_layers,
                     main_gpu=options.main_gpu,
                     use_mmap=options.use_mmap,
                     flash_attn=limits.flash_attention,
                     kv_unified=limits.kv_unified,
                     embeddings=entry.embeds,
                 ),
-                n_ctx_seq_max=max(context_tokens, fitting),
+                n_ctx_seq_max=max(opening.context_tokens, fitting),
                 step_target_s=limits.step_target_s,
                 report_interval_s=limits.report_interval_s,
             ),
             timeout_s=limits.load_timeout_s,
         )
         resident.runner = runner
-        if threads_count != self._threads_count and not options.num_thread:
+        if resident.needs_cores and threads_count != self._threads_count and not options.num_thread:
             # The threads were divided anew while this model was loading.
             runner.set_threads(self._threads_count)
         resident.context_tokens = resident.opened.context_tokens
+        self._devices = resident.opened.devices or self._devices
         resident.last_used_s = self._clock.monotonic_s()
         resident.state = State.READY
 
     def _step_done(self, resident: Resident, report: StepDone) -> None:
         if report.context_tokens != resident.context_tokens:
             resident.context_tokens = report.context_tokens
-            resident.size_bytes = sizes.model_bytes(
-                resident.entry, context_tokens=report.context_tokens, slots_count=resident.slots_count
-            )
+            resident.opening = structs.replace(resident.opening, context_tokens=report.context_tokens)
+            resident.takes = footprint(resident.entry, resident.opening)
             log.info("context_grown", model=resident.entry.name.short, context_tokens=report.context_tokens)
         self._observer.step_done(report)
 
@@ -221,9 +249,10 @@ class Residency:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    def lease(self, resident: Resident, keep_alive_s: float | None) -> "Lease":
+    def lease(self, resident: Resident, keep_alive_s: float | None, *, is_use: bool = True) -> "Lease":
         """Use the model until the lease is released; then its keep-alive starts anew.
 
+        Where it is no use, because nobody wants anything of the model, its keep-alive goes on as if it had not been.
         A model on its way out still takes what was already pulled for it: removal waits for all leases.
         Raises: Unavailable when its runner is gone.
         """
@@ -235,23 +264,28 @@ class Residency:
         if keep_alive_s is not None:
             resident.keep_alive_s = keep_alive_s
         self._share_threads()
-        return Lease(resident.runner, lambda: self._released(resident))
+        return Lease(resident.runner, lambda: self._released(resident, is_use=is_use))
 
-    def _released(self, resident: Resident) -> None:
+    def _released(self, resident: Resident, *, is_use: bool) -> None:
         resident.leases -= 1
         metrics.SLOTS_IN_USE.dec()
-        resident.last_used_s = self._clock.monotonic_s()
+        if is_use:
+            resident.last_used_s = self._clock.monotonic_s()
         if resident.leases == 0:
             resident.idle.set()
         self._share_threads()
 
     def _share_threads(self) -> None:
-        """Divide the worker's threads among the runners at work: more threads than cores stall llama.cpp's barriers."""
-        at_work = sum(1 for model in self._models.values() if model.leases)
+        """Divide the worker's threads among the runners at work: more threads than cores stall llama.cpp's barriers.
+
+        A model that is wholly on GPUs keeps the one thread it has.
+        """
+        computing = [model for model in self._models.values() if model.needs_cores]
+        at_work = sum(1 for model in computing if model.leases)
         threads_count = max(1, self._limits.threads_count // max(1, at_work))
         if threads_count != self._threads_count:
             self._threads_count = threads_count
-            for model in self._models.values():
+            for model in computing:
                 if model.runner is not None and not load_options_from(merged(model.entry.params)).num_thread:
                     model.runner.set_threads(threads_count)
 
@@ -313,3 +347,7 @@ class Lease:
         if self._on_release is not None:
             on_release, self._on_release = self._on_release, None
             on_release()
+
+
+def _batch_tokens(options: LoadOptions) -> int:
+    return max(BATCH_TOKENS_MIN, options.num_batch)

@@ -8,6 +8,7 @@ The residency manager is the only one that changes the state.
 import asyncio
 from enum import StrEnum
 
+from services.worker.residency.sizes import Footprint, Opening
 from services.worker.runner.messages import Opened
 from services.worker.runner_process import RunnerProcess
 from shared.cluster_state import ResidentModel
@@ -27,15 +28,15 @@ class Resident:
         self,
         entry: ModelEntry,
         *,
-        slots_count: int,
-        size_bytes: int,
+        opening: Opening,
+        takes: Footprint,
         keep_alive_s: float,
         now_s: float = 0.0,
         load_expected_s: float | None = None,
     ) -> None:
         self.entry = entry
-        self.slots_count = slots_count
-        self.size_bytes = size_bytes
+        self.opening = opening
+        self.takes = takes
         self.keep_alive_s = keep_alive_s
         self.state = State.LOADING
         self.created_s = now_s
@@ -48,6 +49,15 @@ class Resident:
         self.runner: RunnerProcess | None = None
         self.context_tokens = 0
         self.load_reported = False  # whether a reply has told how long loading took
+
+    @property
+    def slots_count(self) -> int:
+        return self.opening.slots_count
+
+    @property
+    def needs_cores(self) -> bool:
+        """Whether the CPU computes some of it; what is wholly on GPUs needs one thread that feeds them."""
+        return self.takes.host_bytes > 0
 
     @property
     def pinned(self) -> bool:
@@ -70,11 +80,14 @@ class Resident:
             weights=self.entry.weights,
             model=self.entry.name.full,
             state=self.state,
-            size_bytes=self.size_bytes,
+            size_bytes=self.takes.total_bytes,
             context_tokens=self.context_tokens,
             slots_count=self.slots_count,
             slots_in_use=self.leases,
             expires_unix_ms=expires_unix_ms,
             loading_since_unix_ms=now_unix_ms - round((now_s - self.created_s) * 1000) if is_loading else None,
             load_expected_s=self.load_expected_s if is_loading else None,
+            device_bytes=self.takes.device_bytes,
+            device_layers_count=0 if self.opened is None else self.opened.device_layers_count,
+            layers_count=0 if self.opened is None else self.opened.layers_count,
         )

@@ -38,7 +38,8 @@ def run(command: Open, inbox: "queue.SimpleQueue[Command]", pipe: socket.socket)
     )
     load_s = time.monotonic() - started_s
     opened = Opened(
-        chat_template=None, bos_text="", eos_text="", context_tokens=backend.context_tokens, load_s=load_s
+        chat_template=None, bos_text="", eos_text="", context_tokens=backend.context_tokens, load_s=load_s,
+        layers_count=backend.layers_count, device_layers_count=backend.device_layers_count, devices=backend.devices(),
     )  # fmt: skip
     pipe.sendall(packed(opened))
     balance = ThreadBalance(params.n_threads)

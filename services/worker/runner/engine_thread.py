@@ -51,6 +51,9 @@ def run(command: Open, inbox: "queue.SimpleQueue[Command]", pipe: socket.socket)
                 eos_text=backend.vocabulary.eos_text,
                 context_tokens=backend.context_tokens,
                 load_s=time.monotonic() - started_s,
+                layers_count=backend.layers_count,
+                device_layers_count=backend.device_layers_count,
+                devices=backend.devices(),
             )
         )
     )

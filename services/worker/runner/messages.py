@@ -8,6 +8,7 @@ import msgspec
 from services.worker.engine.inputs import NewEmbedding
 from services.worker.engine.sequence import NewSequence, SequenceEvent
 from services.worker.llama.params import LlamaParams
+from shared.cluster_state import Device
 from shared.errors import ErrorInfo
 
 LENGTH: Final = struct.Struct("<I")
@@ -40,13 +41,19 @@ Command = Open | NewSequence | NewEmbedding | Cancel | SetThreads
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened"):
-    """The model is ready. Template and token texts are what the worker needs to write prompts."""
+    """The model is ready. Template and token texts are what the worker needs to write prompts.
+
+    `devices` are the GPUs as they are now, none when the model uses none.
+    """
 
     chat_template: str | None
     bos_text: str
     eos_text: str
     context_tokens: int
     load_s: float
+    layers_count: int = 0
+    device_layers_count: int = 0
+    devices: tuple[Device, ...] = ()
 
 
 class OpenFailed(msgspec.Struct, frozen=True, tag="open_failed"):

@@ -62,6 +62,16 @@ async def test_ps_shows_where_a_model_is_and_until_when(corral: Corral) -> None:
     assert out.splitlines()[1].split() == ["smollm2:135m", "0123456789ab", "98", "MB", "100%", "CPU", "4096", "Forever"]
 
 
+async def test_smoke_sums_up_every_model_and_tells_what_went_wrong_with_one(corral: Corral, cluster: Cluster) -> None:
+    header, row = (await corral("smoke"))[1].splitlines()
+    assert header.split() == ["NAME", "LAST", "RESULT", "P50", "P95", "FAILED", "LATELY"]
+    assert row.split()[-9:] == ["failed", "0.25", "s", "0.25", "s", "1", "of", "2", "█x"]
+    code, out, _ = await corral("smoke", "team/bot:7b")
+    assert code == 0
+    assert out.splitlines()[1].startswith("team/bot:7b")
+    assert out.splitlines()[-1].split()[-3:] == ["failed", "w2", "internal"]
+
+
 async def test_run_streams_the_reply_to_what_was_piped_and_typed(corral: Corral, cluster: Cluster) -> None:
     code, out, err = await corral("run", "smollm2:135m", "sum", "up", "--verbose", piped="text")
     assert (code, out) == (0, "Hello\n\n")

@@ -21,8 +21,8 @@ EMBEDDER = model_entry("embedder", weights=EMBEDDING_WEIGHTS, capabilities=("emb
 
 
 def settings(redis_url: str, **changes: object) -> Settings:
-    """Settings for tests: the watchdog looks often, so that a lost job is found soon."""
-    quick = Settings(redis_url=Secret(redis_url), watch_interval_s=0.05, started_wait_s=0.3)
+    """Settings for tests: the watchdog looks often, so that a lost job is found soon, and workers get no smokes."""
+    quick = Settings(redis_url=Secret(redis_url), watch_interval_s=0.05, started_wait_s=0.3, smoke_interval_s=0)
     return msgspec.structs.replace(quick, **changes)
 
 

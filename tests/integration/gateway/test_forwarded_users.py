@@ -24,6 +24,7 @@ from shared.model_index import ModelIndex
 from shared.settings import Secret
 
 SECRET = "what Open WebUI and the gateway share"
+ADMIN_KEY, SERVICE_KEY = "what the configuration gives to admins", "what the configuration gives to a service"
 PROMPT = {"model": "tiny", "prompt": "a"}
 PLAIN = {"X-OpenWebUI-User-Id": "u-1", "X-OpenWebUI-User-Role": "admin"}
 
@@ -49,7 +50,13 @@ async def key(redis: Redis, role: Role) -> tuple[str, dict[str, str]]:
 @contextlib.asynccontextmanager
 async def locked(redis: Redis, redis_url: str, secret: str) -> AsyncIterator[str]:
     await ModelIndex(redis).publish([TINY])
-    known = settings(redis_url, require_keys=True, admin_key=Secret("bootstrap"), forwarded_user_secret=Secret(secret))
+    known = settings(
+        redis_url,
+        require_keys=True,
+        admin_key=Secret(ADMIN_KEY),
+        service_key=Secret(SERVICE_KEY),
+        forwarded_user_secret=Secret(secret),
+    )
     async with serving(known) as url:
         yield url
 
@@ -73,6 +80,25 @@ async def test_a_service_calls_for_its_user(
     key_id, shown = await key(redis, Role.SERVICE)
     async with locked(redis, redis_url, secret) as url:
         assert await charged(redis, redis_url, http, url, shown | named) == (f"{key_id}/u-1", f"{key_id}/u-1")
+
+
+async def test_the_configured_service_calls_for_its_users_and_for_itself(
+    redis: Redis, redis_url: str, http: aiohttp.ClientSession
+) -> None:
+    shown = {"Authorization": f"Bearer {SERVICE_KEY}"}
+    async with locked(redis, redis_url, SECRET) as url:
+        assert await charged(redis, redis_url, http, url, shown | token("u-1")) == ("service/u-1", "service/u-1")
+        assert await charged(redis, redis_url, http, url, shown) == ("service", "service")
+
+
+async def test_the_configured_service_manages_nothing_and_is_none_of_the_stored_keys(
+    redis: Redis, redis_url: str, http: aiohttp.ClientSession
+) -> None:
+    async with locked(redis, redis_url, SECRET) as url:
+        async with http.get(f"{url}/api/keys", headers={"x-api-key": SERVICE_KEY}) as refused:
+            assert refused.status == 403
+        async with http.get(f"{url}/api/keys", headers={"x-api-key": ADMIN_KEY}) as listed:
+            assert (await listed.json())["keys"] == []
 
 
 async def test_once_there_is_a_secret_plain_headers_name_nobody(

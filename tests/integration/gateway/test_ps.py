@@ -15,8 +15,11 @@ EXPIRES_MS = 1_800_000_000_000
 async def test_a_model_on_two_workers_is_one_row_and_the_last_to_expire_comes_first(
     gateway_url: str, redis: Redis, redis_url: str, http: aiohttp.ClientSession
 ) -> None:
-    def worker(name: str, expires_unix_ms: int | None) -> ScriptedWorker:
-        return ScriptedWorker(redis, redis_url, WEIGHTS, play=say(""), worker_id=name, expires_unix_ms=expires_unix_ms)
+    def worker(name: str, expires_unix_ms: int | None, *, device_bytes: int = 0) -> ScriptedWorker:
+        return ScriptedWorker(
+            redis, redis_url, WEIGHTS, play=say(""), worker_id=name, expires_unix_ms=expires_unix_ms,
+            device_bytes=device_bytes,
+        )  # fmt: skip
 
     embedder = ScriptedWorker(
         redis,
@@ -26,7 +29,7 @@ async def test_a_model_on_two_workers_is_one_row_and_the_last_to_expire_comes_fi
         worker_id="c",
         model="registry.ollama.ai/library/embedder:latest",
     )
-    for one in (worker("a", EXPIRES_MS), worker("b", EXPIRES_MS + 1500), embedder):
+    for one in (worker("a", EXPIRES_MS), worker("b", EXPIRES_MS + 1500, device_bytes=600), embedder):
         await one.announce()
     async with http.get(f"{gateway_url}/api/ps") as response:
         forever, twice = (await response.json())["models"]
@@ -44,7 +47,7 @@ async def test_a_model_on_two_workers_is_one_row_and_the_last_to_expire_comes_fi
             "quantization_level": "Q4_0",
         },
         "expires_at": "2027-01-15T08:00:01.500000Z",
-        "size_vram": 0,
+        "size_vram": 600,
         "context_length": 4096,
     }
     assert forever["name"] == "embedder:latest"

@@ -1,10 +1,11 @@
-"""Debian's Prometheus and blackbox exporter as processes of their own, and promtool."""
+"""Debian's Prometheus and its exporters as processes of their own, and promtool."""
 
 import asyncio
 import contextlib
 import re
 import subprocess
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,14 @@ def promtool(*arguments: str | Path) -> str:
 
 
 def with_addresses(config: str, addresses: Mapping[str, str]) -> str:
-    """The deployment's configuration, asked every second, with a fixed address for each job that is found by name.
+    """The deployment's configuration, asked every second, with fixed addresses for each job that is found by name.
 
-    The front door's are those of nginx (`front-door`) and of the exporter that looks at it (`blackbox`).
+    Several are separated by commas. The front door's are those of nginx (`front-door`) and of the exporter that looks
+    at it (`blackbox`).
     """
 
     def static(found: re.Match[str]) -> str:
-        targets = [addresses[found["name"]]] if found["name"] in addresses else []
+        targets = addresses[found["name"]].split(",") if found["name"] in addresses else []
         return f"{found['job']}    static_configs: [{{targets: {msgspec.json.encode(targets).decode()}}}]\n"
 
     if "front-door" in addresses:
@@ -62,6 +64,23 @@ class Prometheus:
         result: list[dict[str, Any]] = answer["data"]["result"]
         return result
 
+    async def query_range(self, expression: str, start_s: float, end_s: float, step_s: float) -> list[dict[str, Any]]:
+        """The series of a range vector; fails when Prometheus cannot compute it."""
+        asked = {"query": expression, "start": str(start_s), "end": str(end_s), "step": str(step_s)}
+        async with self._http.post("/api/v1/query_range", data=asked) as response:
+            answer = await response.json()
+        assert answer["status"] == "success", (expression, answer)
+        result: list[dict[str, Any]] = answer["data"]["result"]
+        return result
+
+    async def label_values(self, series: str, label: str) -> list[str]:
+        """The values that the label of these series has had."""
+        async with self._http.get(f"/api/v1/label/{label}/values", params={"match[]": series}) as response:
+            answer = await response.json()
+        assert answer["status"] == "success", (series, label, answer)
+        values: list[str] = answer["data"]
+        return values
+
     async def rules(self) -> list[dict[str, Any]]:
         """All recording and alerting rules as loaded, with their health."""
         async with self._http.get("/api/v1/rules") as response:
@@ -70,11 +89,16 @@ class Prometheus:
 
 
 @contextlib.asynccontextmanager
-async def running_prometheus(folder: Path, addresses: Mapping[str, str]) -> AsyncIterator[Prometheus]:
-    """Run it for the length of the block on the deployment's files, asking `addresses` (by job) alone."""
+async def running_prometheus(
+    folder: Path, addresses: Mapping[str, str], *, baseline_samples: int = 240
+) -> AsyncIterator[Prometheus]:
+    """Run it for the length of the block on the deployment's files, asking `addresses` (by job) alone.
+
+    `baseline_samples` is how much work a worker's own median is made of; in the deployment it is an hour of it.
+    """
     program = debian_binary("prometheus")
     for path in (RULES, ALERTS, FRONT_DOOR):
-        (folder / path.name).write_text(path.read_text())
+        (folder / path.name).write_text(path.read_text().replace("[1d]) >= 240", f"[1d]) >= {baseline_samples}"))
     if "front-door" not in addresses:
         (folder / FRONT_DOOR.name).write_text("[]")
     (folder / CONFIG.name).write_text(with_addresses(CONFIG.read_text(), addresses))
@@ -90,14 +114,30 @@ async def running_prometheus(folder: Path, addresses: Mapping[str, str]) -> Asyn
         yield Prometheus(http)
 
 
-@contextlib.asynccontextmanager
-async def running_blackbox_exporter() -> AsyncIterator[str]:
+def running_blackbox_exporter() -> AbstractAsyncContextManager[str]:
     """Run it for the length of the block as the deployment has it; gives `host:port`."""
-    program = debian_binary("prometheus-blackbox-exporter")
+    return _running_exporter("prometheus-blackbox-exporter", f"--config.file={BLACKBOX}")
+
+
+def running_redis_exporter(redis_url: str) -> AbstractAsyncContextManager[str]:
+    """Run it for the length of the block; gives `host:port`."""
+    return _running_exporter("prometheus-redis-exporter", f"--redis.addr={redis_url}")
+
+
+def running_nginx_exporter(status_url: str) -> AbstractAsyncContextManager[str]:
+    """Run it for the length of the block on an nginx that serves; gives `host:port`."""
+    return _running_exporter("prometheus-nginx-exporter", f"--nginx.scrape-uri={status_url}")
+
+
+@contextlib.asynccontextmanager
+async def _running_exporter(package: str, option: str) -> AsyncIterator[str]:
+    program = debian_binary(package)
     address = f"127.0.0.1:{free_port()}"
-    options = [f"--config.file={BLACKBOX}", f"--web.listen-address={address}"]
-    async with _process(program, *options), aiohttp.ClientSession(f"http://{address}") as http:
-        await until(lambda: _answers(http, "/-/healthy"), within_s=30)
+    async with (
+        _process(program, option, f"--web.listen-address={address}"),
+        aiohttp.ClientSession(f"http://{address}") as http,
+    ):
+        await until(lambda: _answers(http, "/metrics"), within_s=30)
         yield address
 
 

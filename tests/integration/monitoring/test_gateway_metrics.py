@@ -55,9 +55,13 @@ async def test_a_generation_that_waits_for_a_slot_is_told_from_one_without_a_wor
         asking = asyncio.create_task(ask(http, gateway_url))
         await until(lambda: waiting("ready") == 1)
         assert waiting("absent") is None
+        assert shown("waiting_users", model=MODEL) == 1
+        assert shown("longest_backlog_generations", model=MODEL) == 1
         asking.cancel()
         await asyncio.wait([asking])
         await until(lambda: waiting("ready") is None)
+        assert shown("waiting_users", model=MODEL) is None
+        assert shown("longest_backlog_generations", model=MODEL) is None
 
 
 async def test_a_lost_redis_is_shown_and_what_waits_is_not_known_any_more(http: aiohttp.ClientSession) -> None:

@@ -57,6 +57,8 @@ async def test_a_models_memory_loads_tokens_and_end_are_shown(
         assert resident is not None
         assert await page.value("resident_models") == 1
         assert await page.value("resident_bytes") == resident.size_bytes
+        assert await page.value("model_bytes", model=model.name.full) == resident.size_bytes
+        assert await page.value("slots") == resident.slots_count
         assert await page.value("memory_max_bytes") == MEMORY_BYTES_MAX
         assert await page.value("model_load_seconds_count", outcome="ok") == 1
         assert await page.value("generated_tokens_total", model=model.name.full) == 9
@@ -71,4 +73,6 @@ async def test_a_models_memory_loads_tokens_and_end_are_shown(
 
         await until(is_empty)
         assert await page.value("resident_bytes") == 0
+        assert await page.value("model_bytes", model=model.name.full) is None
+        assert await page.value("slots") == 0
         assert await page.value("evictions_total", reason="requested") == 1

@@ -47,6 +47,17 @@ async def taken(queue: GenerationQueue) -> str | None:
     return None if job is None else job.request_id
 
 
+async def test_a_smoke_asks_nobody_to_load_its_model_not_even_when_it_was_given_back(queue: GenerationQueue) -> None:
+    smoke = msgspec.structs.replace(request("smoke"), is_smoke=True)
+    await queue.submit(smoke, cost=100, depth_max=10, now_unix_ms=NOW_MS)
+    assert (await queue.length(WEIGHTS), await queue.demand()) == (1, {})
+    assert await queue.take_now(WEIGHTS, "worker-1") == smoke
+    await queue.give_back(smoke)
+    assert (await queue.length(WEIGHTS), await queue.demand()) == (1, {})
+    await submit(queue, "one")
+    assert await queue.demand() == {WEIGHTS: smoke.model}
+
+
 async def test_jobs_of_one_user_are_taken_in_order_of_arrival(queue: GenerationQueue) -> None:
     assert [await submit(queue, name) for name in ("one", "two", "three")] == [1, 2, 3]
     assert [await taken(queue) for _ in range(4)] == ["one", "two", "three", None]

@@ -24,3 +24,16 @@ async def test_who_withdraws_is_gone_at_once(redis: Redis) -> None:
     await roster.announce("one", GatewayState(open_requests=0))
     await roster.withdraw("one")
     assert await roster.members() == {}
+
+
+async def test_an_announcement_says_how_long_ago_and_when_by_the_clock_of_redis(redis: Redis) -> None:
+    roster = Roster(redis, "gateway", GatewayState)
+    assert await roster.announcements() == {}
+    await roster.announce("one", GatewayState(open_requests=3))
+    await pending(redis.sadd(keys.roster("gateway"), "gone"))
+    announced = await roster.announcements()
+    assert set(announced) == {"one"}
+    assert announced["one"].payload == GatewayState(open_requests=3)
+    assert 0 <= announced["one"].age_ms < 3000
+    seconds, microseconds = await redis.time()
+    assert 0 <= seconds * 1000 + microseconds // 1000 - announced["one"].redis_unix_ms < 3000

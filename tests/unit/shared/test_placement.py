@@ -7,7 +7,13 @@ from shared.placement import Load, plan
 A, B = Digest("sha256:" + "a" * 64), Digest("sha256:" + "b" * 64)
 
 
-def worker(*models: Digest, state: str = "ready", draining: bool = False, memory_bytes_max: int = 100) -> WorkerState:
+def worker(
+    *models: Digest,
+    state: str = "ready",
+    draining: bool = False,
+    memory_bytes_max: int = 100,
+    device_memory_bytes_max: int = 0,
+) -> WorkerState:
     return WorkerState(
         models=tuple(
             ResidentModel(
@@ -19,6 +25,7 @@ def worker(*models: Digest, state: str = "ready", draining: bool = False, memory
         memory_bytes_max=memory_bytes_max,
         models_max=3,
         draining=draining,
+        device_memory_bytes_max=device_memory_bytes_max,
     )  # fmt: skip
 
 
@@ -38,6 +45,11 @@ def test_the_worker_with_the_fewest_models_takes_it() -> None:
 
 def test_among_equals_the_one_with_more_free_memory_takes_it() -> None:
     (load,) = plan({A: "a"}, {"one": worker(), "two": worker(memory_bytes_max=200)})
+    assert load.worker_id == "two"
+
+
+def test_memory_of_gpus_counts_before_the_machines() -> None:
+    (load,) = plan({A: "a"}, {"one": worker(memory_bytes_max=200), "two": worker(device_memory_bytes_max=1)})
     assert load.worker_id == "two"
 
 

@@ -92,3 +92,10 @@ class KeyBody(msgspec.Struct, kw_only=True):
     role: Annotated[Text, Meta(description="user, admin or service; absent means user.")] = None
     ssh_public_key: Annotated[Text, Meta(description="A line as in `~/.ollama/id_ed25519.pub`.")] = None
     summarize: Annotated[Flag, Meta(description="Replace old turns of long conversations by a summary of them.")] = None
+
+
+class KeyRestoreBody(msgspec.Struct, kw_only=True):
+    """Keys of a backup, as `/api/backup/keys` wrote them."""
+
+    keys: Annotated[dict[str, JsonObject] | None, Meta(description="Records by the hashes of their keys.")] = None
+    replace: Annotated[Flag, Meta(description="Overwrite keys that are here and differ; otherwise they stay.")] = None

@@ -23,6 +23,26 @@ class CorralKeysReply(msgspec.Struct, kw_only=True):
     keys: list[CorralKey]
 
 
+class CorralKeysBackup(msgspec.Struct, kw_only=True):
+    """Everything that is stored of every key, by the key's hash."""
+
+    keys: dict[str, JsonObject]
+
+
+class CorralKeyName(msgspec.Struct, kw_only=True):
+    id: str
+    name: str
+
+
+class CorralKeysRestored(msgspec.Struct, kw_only=True):
+    """What became of each key. `same` were here already; `kept` are here too, differ and were left as they are."""
+
+    added: list[CorralKeyName]
+    replaced: list[CorralKeyName]
+    same: list[CorralKeyName]
+    kept: list[CorralKeyName]
+
+
 class CorralGeneration(msgspec.Struct, kw_only=True):
     """A generation of the caller's. A waiting one tells what it waits for; its `position` is counted from 1."""
 
@@ -53,6 +73,29 @@ class CorralTransfer(msgspec.Struct, kw_only=True):
 
 class CorralTransfersReply(msgspec.Struct, kw_only=True):
     transfers: list[CorralTransfer]
+
+
+class CorralSmoke(msgspec.Struct, kw_only=True):
+    """One smoke generation; the seconds run from its submission. `tokens` were generated, or read to embed them."""
+
+    at: str
+    outcome: Literal["ok", "failed", "timeout", "skipped"]
+    total_s: float
+    first_token_s: float = 0.0
+    tokens: int = 0
+    worker: str = ""
+    error_code: str = ""
+
+
+class CorralModelSmokes(msgspec.Struct, kw_only=True):
+    """The oldest first."""
+
+    model: str
+    smokes: list[CorralSmoke]
+
+
+class CorralSmokesReply(msgspec.Struct, kw_only=True):
+    models: list[CorralModelSmokes]
 
 
 class RegistryProblem(msgspec.Struct, kw_only=True):

@@ -44,11 +44,12 @@ def test_a_model_is_as_near_as_the_nearest_worker_has_it(workers: list[WorkerSta
 
 def test_two_names_of_the_same_weights_are_counted_apart_and_both_are_served() -> None:
     waits = [
-        Wait(model="big:latest", weights=WEIGHTS, waited_s=3.0),
-        Wait(model="big:latest", weights=WEIGHTS, waited_s=7.0),
-        Wait(model="big:7b", weights=WEIGHTS, waited_s=5.0),
-        Wait(model="other", weights=OTHER, waited_s=1.0),
+        Wait(model="big:latest", weights=WEIGHTS, user="ada", waited_s=3.0),
+        Wait(model="big:latest", weights=WEIGHTS, user="ben", waited_s=7.0),
+        Wait(model="big:7b", weights=WEIGHTS, user="ada", waited_s=5.0),
+        Wait(model="other", weights=OTHER, user="ada", waited_s=1.0),
     ]
     waiting = summed_up(waits, {"w": worker("ready")})
     assert waiting.counts == {("big:latest", "ready"): 2, ("big:7b", "ready"): 1, ("other", "absent"): 1}
     assert waiting.oldest_s == {"big:latest": 7.0, "big:7b": 5.0, "other": 1.0}
+    assert waiting.backlogs == {"big:latest": {"ada": 1, "ben": 1}, "big:7b": {"ada": 1}, "other": {"ada": 1}}

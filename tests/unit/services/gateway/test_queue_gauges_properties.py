@@ -10,7 +10,13 @@ from shared.cluster_state import ResidentModel, WorkerState
 from shared.digest import Digest
 
 weights = st.sampled_from([Digest("sha256:" + letter * 64) for letter in "abc"])
-waits = st.builds(Wait, model=st.sampled_from(["x", "y"]), weights=weights, waited_s=st.floats(0, 1e6))
+waits = st.builds(
+    Wait,
+    model=st.sampled_from(["x", "y"]),
+    weights=weights,
+    user=st.sampled_from(["ada", "ben", "cy"]),
+    waited_s=st.floats(0, 1e6),
+)
 models = st.builds(
     ResidentModel,
     weights=weights,
@@ -41,6 +47,7 @@ def test_every_waiting_generation_is_counted_once(waiting: list[Wait], live: dic
     for (model, _), count in told.counts.items():
         by_model[model] += count
     assert by_model == Counter(wait.model for wait in waiting)
+    assert {model: sum(backlog.values()) for model, backlog in told.backlogs.items()} == by_model
     assert set(told.oldest_s) == set(by_model)
     assert all(wait.waited_s <= told.oldest_s[wait.model] for wait in waiting)
 

@@ -20,6 +20,9 @@ from services.gateway.handlers.doors import need_of
         ("POST", "/api/push", Need.ADMIN),
         ("GET", "/api/transfers", Need.KEY),
         ("DELETE", "/api/transfers/{id}", Need.ADMIN),
+        ("GET", "/api/backup/keys", Need.ADMIN),
+        ("POST", "/api/restore/keys", Need.ADMIN),
+        ("GET", "/api/smoke", Need.ADMIN),
         ("GET", None, Need.KEY),
     ],
 )

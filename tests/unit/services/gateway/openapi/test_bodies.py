@@ -9,6 +9,7 @@ from msgspec import inspect
 
 from services.gateway.dialects import anthropic, embeddings, ollama, openai, openai_completions, responses
 from services.gateway.handlers.keys import _parse_new_key
+from services.gateway.key_backup import parse_restore
 from services.gateway.openapi.bodies import anthropic as anthropic_bodies
 from services.gateway.openapi.bodies import models as model_bodies
 from services.gateway.openapi.bodies import ollama as ollama_bodies
@@ -48,6 +49,7 @@ CASES: dict[str, tuple[Callable[[bytes], object], type, list[examples.Body]]] = 
     "/api/pull": (functools.partial(parse_transfer, TransferKind.PULL), model_bodies.TransferBody, examples.TRANSFER),
     "/api/push": (functools.partial(parse_transfer, TransferKind.PUSH), model_bodies.TransferBody, examples.TRANSFER),
     "/api/keys": (_parse_new_key, model_bodies.KeyBody, examples.KEY),
+    "/api/restore/keys": (parse_restore, model_bodies.KeyRestoreBody, examples.KEY_RESTORE),
 }
 OPAQUE = frozenset({"options", "parameters", "info", "tools[].function.parameters"})
 """Objects whose members are read as a table, in one place for all routes, or are a JSON schema."""

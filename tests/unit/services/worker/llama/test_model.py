@@ -55,6 +55,11 @@ def test_a_context_is_never_larger_than_the_model_was_trained_for() -> None:
     backend.close()
 
 
+def test_a_model_for_the_cpu_alone_has_all_its_layers_there(backend: LlamaBackend) -> None:
+    assert backend.layers_count == 31
+    assert (backend.device_layers_count, backend.devices()) == (0, ())
+
+
 def test_the_template_and_the_special_tokens_texts_come_from_the_file(backend: LlamaBackend) -> None:
     assert backend.chat_template is not None
     assert "<|im_start|>" in backend.chat_template

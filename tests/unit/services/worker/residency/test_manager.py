@@ -1,7 +1,6 @@
 """The residency manager with runners that have no process, on a clock that only the test moves."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -10,103 +9,23 @@ from msgspec import structs
 
 from fakes.clock import FakeClock
 from fakes.polling import until
-from fakes.runner import FakeRunner
-from services.worker.residency.blobs import LocalBlobs
-from services.worker.residency.manager import Lease, Limits, Residency
-from services.worker.residency.resident import Resident
-from services.worker.runner.messages import Open, SetThreads, StepDone
+from fakes.residency import KEEP_ALIVE_S, ResidencyHarness, opened_with, threads_of
+from services.worker.residency.sizes import Footprint
+from services.worker.runner.messages import Open, StepDone
 from shared.digest import Digest
 from shared.errors import MemoryExceeded, ModelLoadFailed, Unavailable, WorkerBusy
-from shared.model_index import ModelDetails, ModelEntry, resident_weights
-from shared.model_name import parse_model_name
-from shared.registry_client import RegistryClient
-
-KEEP_ALIVE_S = 300.0
-
-
-class Harness:
-    """A residency, the runners it started, and what it told its observer."""
-
-    def __init__(self, models_dir: Path, clock: FakeClock, session: aiohttp.ClientSession) -> None:
-        self.models_dir = models_dir
-        self.runners: list[FakeRunner] = []
-        self.ready: list[Resident] = []
-        self.deaths: list[str] = []
-        self.steps: list[StepDone] = []
-        self.may_open = asyncio.Event()
-        self.may_open.set()
-        self.refusal: ModelLoadFailed | None = None
-        blobs = LocalBlobs(
-            models_dir=models_dir,
-            cache_dir=models_dir / "cache",
-            registry=RegistryClient(session, "http://127.0.0.1:1"),
-        )
-        limits = Limits(
-            slots_count=2, models_max=3, memory_bytes_max=10 << 30, keep_alive_s=KEEP_ALIVE_S, context_tokens=1024,
-            threads_count=4, step_target_s=0.1, report_interval_s=0, flash_attention=False, kv_unified=False,
-            load_timeout_s=5,
-        )  # fmt: skip
-        self.residency = Residency(limits, blobs, clock, self, lambda: None, self.new_runner)
-
-    def new_runner(self, on_step: Callable[[StepDone], None], on_exit: Callable[[str], None]) -> FakeRunner:
-        runner = FakeRunner(on_step, on_exit)
-        runner.may_open = self.may_open
-        runner.refusal = self.refusal
-        self.runners.append(runner)
-        return runner
-
-    def model_ready(self, resident: Resident) -> None:
-        self.ready.append(resident)
-
-    async def model_leaving(self, resident: Resident) -> None:
-        """Nothing is pulled here."""
-
-    def step_done(self, report: StepDone) -> None:
-        self.steps.append(report)
-
-    def runner_died(self, resident: Resident, reason: str) -> None:
-        self.deaths.append(reason)
-
-    def entry(self, name: str, *, gib: int = 1, params: dict[str, object] | None = None) -> ModelEntry:
-        weights = Digest(f"sha256:{name:0>64}")
-        (self.models_dir / "blobs").mkdir(exist_ok=True)
-        (self.models_dir / "blobs" / weights.replace(":", "-")).touch()
-        return ModelEntry(
-            name=parse_model_name(name), digest="a" * 64, weights=weights, weights_bytes=gib << 30, size_bytes=1,
-            modified_unix_ms=0, details=ModelDetails(), capabilities=("completion",), context_length=8192,
-            embedding_length=64, kv_bytes_per_token=1000, params=params or {},
-        )  # fmt: skip
-
-    async def load(self, name: str, *, gib: int = 1, params: dict[str, object] | None = None) -> Resident:
-        await self.residency.load(self.entry(name, gib=gib, params=params))
-        return self.ready[-1]
-
-    def lease(self, resident: Resident, keep_alive_s: float | None = None) -> Lease:
-        return self.residency.lease(resident, keep_alive_s)
-
-    def held(self) -> dict[str, str]:
-        return {model.weights[-1]: model.state for model in self.residency.state(draining=False).models}
+from shared.model_index import resident_weights
 
 
 @pytest.fixture
-async def harness(tmp_path: Path, clock: FakeClock) -> Harness:
+async def harness(tmp_path: Path, clock: FakeClock) -> ResidencyHarness:
     # The session is never used: every blob is in the store.
     async with aiohttp.ClientSession() as session:
-        return Harness(tmp_path, clock, session)
-
-
-def threads_of(runner: FakeRunner) -> int:
-    """The threads the runner was told last."""
-    counts = [
-        command.params.n_threads if isinstance(command, Open) else command.n_threads
-        for command in runner.told
-        if isinstance(command, Open | SetThreads)
-    ]
-    return counts[-1]
+        return ResidencyHarness(tmp_path, clock, session)
 
 
 async def test_a_model_being_loaded_tells_since_when_and_how_long_it_took_the_last_time(
-    harness: Harness, clock: FakeClock
+    harness: ResidencyHarness, clock: FakeClock
 ) -> None:
     entry = harness.entry("a")
 
@@ -132,14 +51,14 @@ async def test_a_model_being_loaded_tells_since_when_and_how_long_it_took_the_la
     assert await load(load_s=1.0) == (began_unix_ms, 4.0)
 
 
-async def test_a_model_is_loaded_once_however_often_it_is_asked_for(harness: Harness) -> None:
+async def test_a_model_is_loaded_once_however_often_it_is_asked_for(harness: ResidencyHarness) -> None:
     entry = harness.entry("a")
     await asyncio.gather(*(harness.residency.load(entry) for _ in range(3)))
     assert len(harness.runners) == 1
     assert harness.held() == {"a": "ready"}
 
 
-async def test_a_model_with_adapters_is_another_one_over_the_same_file(harness: Harness) -> None:
+async def test_a_model_with_adapters_is_another_one_over_the_same_file(harness: ResidencyHarness) -> None:
     plain, adapter = harness.entry("a"), harness.entry("c").weights
     adapted = structs.replace(
         plain, weights=resident_weights(plain.weights, [adapter]), base_weights=plain.weights, adapters=(adapter,)
@@ -152,7 +71,7 @@ async def test_a_model_with_adapters_is_another_one_over_the_same_file(harness: 
 
 
 async def test_a_model_that_embeds_is_opened_for_it_and_takes_more_texts_in_a_pass_than_it_has_slots(
-    harness: Harness,
+    harness: ResidencyHarness,
 ) -> None:
     await harness.residency.load(structs.replace(harness.entry("a"), capabilities=("embedding",)))
     await harness.load("b")
@@ -161,7 +80,7 @@ async def test_a_model_that_embeds_is_opened_for_it_and_takes_more_texts_in_a_pa
     assert harness.ready[0].slots_count == 2
 
 
-async def test_a_loading_model_is_shown_as_loading(harness: Harness) -> None:
+async def test_a_loading_model_is_shown_as_loading(harness: ResidencyHarness) -> None:
     harness.may_open.clear()
     loading = asyncio.create_task(harness.load("a"))
     await until(lambda: bool(harness.runners))
@@ -171,7 +90,7 @@ async def test_a_loading_model_is_shown_as_loading(harness: Harness) -> None:
     assert harness.held() == {"a": "ready"}
 
 
-async def test_a_failed_load_leaves_nothing_behind_and_may_be_tried_again(harness: Harness) -> None:
+async def test_a_failed_load_leaves_nothing_behind_and_may_be_tried_again(harness: ResidencyHarness) -> None:
     harness.refusal = ModelLoadFailed("broken")
     with pytest.raises(ModelLoadFailed):
         await harness.load("a")
@@ -181,7 +100,9 @@ async def test_a_failed_load_leaves_nothing_behind_and_may_be_tried_again(harnes
     assert harness.held() == {"a": "ready"}
 
 
-async def test_an_idle_model_is_unloaded_when_its_keep_alive_has_passed(harness: Harness, clock: FakeClock) -> None:
+async def test_an_idle_model_is_unloaded_when_its_keep_alive_has_passed(
+    harness: ResidencyHarness, clock: FakeClock
+) -> None:
     harness.lease(await harness.load("a")).release()
     clock.advance(KEEP_ALIVE_S - 1)
     await harness.residency.sweep()
@@ -193,7 +114,7 @@ async def test_an_idle_model_is_unloaded_when_its_keep_alive_has_passed(harness:
 
 
 async def test_a_model_in_use_does_not_expire_and_its_time_starts_anew_afterwards(
-    harness: Harness, clock: FakeClock
+    harness: ResidencyHarness, clock: FakeClock
 ) -> None:
     lease = harness.lease(await harness.load("a"))
     clock.advance(KEEP_ALIVE_S * 2)
@@ -205,7 +126,7 @@ async def test_a_model_in_use_does_not_expire_and_its_time_starts_anew_afterward
 
 
 async def test_a_requests_own_keep_alive_counts_until_another_says_otherwise(
-    harness: Harness, clock: FakeClock
+    harness: ResidencyHarness, clock: FakeClock
 ) -> None:
     model = await harness.load("a")
     harness.lease(model, 10.0).release()
@@ -215,7 +136,29 @@ async def test_a_requests_own_keep_alive_counts_until_another_says_otherwise(
     assert harness.held() == {}
 
 
-async def test_a_negative_keep_alive_pins_the_model(harness: Harness, clock: FakeClock) -> None:
+async def test_what_is_no_use_does_not_keep_the_model_in_memory(harness: ResidencyHarness, clock: FakeClock) -> None:
+    model = await harness.load("a")
+    harness.lease(model).release()
+    clock.advance(KEEP_ALIVE_S - 1)
+    look = harness.residency.lease(model, None, is_use=False)
+    clock.advance(1)
+    await harness.residency.sweep()
+    assert harness.held() == {"a": "ready"}, "nothing is taken from under it"
+    look.release()
+    await harness.residency.sweep()
+    assert harness.held() == {}
+
+
+async def test_what_is_no_use_saves_no_model_from_making_room(harness: ResidencyHarness, clock: FakeClock) -> None:
+    for name in "abc":
+        harness.lease(await harness.load(name)).release()
+        clock.advance(1)
+    harness.residency.lease(harness.ready[0], None, is_use=False).release()
+    await harness.load("d")
+    assert set(harness.held()) == {"b", "c", "d"}
+
+
+async def test_a_negative_keep_alive_pins_the_model(harness: ResidencyHarness, clock: FakeClock) -> None:
     harness.lease(await harness.load("a"), -1.0).release()
     clock.advance(10 * KEEP_ALIVE_S)
     await harness.residency.sweep()
@@ -223,14 +166,14 @@ async def test_a_negative_keep_alive_pins_the_model(harness: Harness, clock: Fak
     assert model.expires_unix_ms is None
 
 
-async def test_the_expiry_shown_is_when_the_model_goes(harness: Harness, clock: FakeClock) -> None:
+async def test_the_expiry_shown_is_when_the_model_goes(harness: ResidencyHarness, clock: FakeClock) -> None:
     harness.lease(await harness.load("a")).release()
     clock.advance(100)
     (model,) = harness.residency.state(draining=False).models
     assert model.expires_unix_ms == clock.unix_ms() + 200_000
 
 
-async def test_the_models_unused_for_longest_make_room(harness: Harness, clock: FakeClock) -> None:
+async def test_the_models_unused_for_longest_make_room(harness: ResidencyHarness, clock: FakeClock) -> None:
     for name in "abc":
         harness.lease(await harness.load(name)).release()
         clock.advance(1)
@@ -238,7 +181,7 @@ async def test_the_models_unused_for_longest_make_room(harness: Harness, clock: 
     assert set(harness.held()) == {"b", "c", "d"}
 
 
-async def test_a_model_is_postponed_while_everything_that_could_go_is_in_use(harness: Harness) -> None:
+async def test_a_model_is_postponed_while_everything_that_could_go_is_in_use(harness: ResidencyHarness) -> None:
     leases = [harness.lease(await harness.load(name)) for name in "abc"]
     with pytest.raises(WorkerBusy):
         await harness.load("d")
@@ -247,14 +190,14 @@ async def test_a_model_is_postponed_while_everything_that_could_go_is_in_use(har
     assert set(harness.held()) == {"a", "c", "d"}
 
 
-async def test_a_model_that_can_never_fit_evicts_nobody(harness: Harness) -> None:
+async def test_a_model_that_can_never_fit_evicts_nobody(harness: ResidencyHarness) -> None:
     await harness.load("a")
     with pytest.raises(MemoryExceeded):
         await harness.load("b", gib=11)
     assert harness.held() == {"a": "ready"}
 
 
-async def test_models_at_work_share_the_threads_and_get_them_back(harness: Harness) -> None:
+async def test_models_at_work_share_the_threads_and_get_them_back(harness: ResidencyHarness) -> None:
     first, second = await harness.load("a"), await harness.load("b")
     one = harness.lease(first)
     assert threads_of(harness.runners[0]) == 4
@@ -265,7 +208,7 @@ async def test_models_at_work_share_the_threads_and_get_them_back(harness: Harne
     one.release()
 
 
-async def test_a_model_with_a_thread_count_of_its_own_keeps_it(harness: Harness) -> None:
+async def test_a_model_with_a_thread_count_of_its_own_keeps_it(harness: ResidencyHarness) -> None:
     own, other = await harness.load("a", params={"num_thread": 3}), await harness.load("b")
     leases = [harness.lease(own), harness.lease(other)]
     assert [threads_of(runner) for runner in harness.runners] == [3, 2]
@@ -273,7 +216,7 @@ async def test_a_model_with_a_thread_count_of_its_own_keeps_it(harness: Harness)
         lease.release()
 
 
-async def test_a_model_that_loads_while_the_threads_are_divided_gets_its_share(harness: Harness) -> None:
+async def test_a_model_that_loads_while_the_threads_are_divided_gets_its_share(harness: ResidencyHarness) -> None:
     first, second = await harness.load("a"), await harness.load("b")
     harness.may_open.clear()
     loading = asyncio.create_task(harness.load("c"))
@@ -286,7 +229,7 @@ async def test_a_model_that_loads_while_the_threads_are_divided_gets_its_share(h
         lease.release()
 
 
-async def test_an_unload_waits_for_the_last_lease(harness: Harness) -> None:
+async def test_an_unload_waits_for_the_last_lease(harness: ResidencyHarness) -> None:
     model = await harness.load("a")
     leases = [harness.lease(model) for _ in range(2)]
     unloading = asyncio.create_task(harness.residency.unload(model.entry.weights))
@@ -298,7 +241,7 @@ async def test_an_unload_waits_for_the_last_lease(harness: Harness) -> None:
     assert harness.held() == {}
 
 
-async def test_an_unload_in_waiting_does_not_hold_up_other_loads(harness: Harness) -> None:
+async def test_an_unload_in_waiting_does_not_hold_up_other_loads(harness: ResidencyHarness) -> None:
     model = await harness.load("a")
     lease = harness.lease(model)
     unloading = asyncio.create_task(harness.residency.unload(model.entry.weights))
@@ -309,12 +252,12 @@ async def test_an_unload_in_waiting_does_not_hold_up_other_loads(harness: Harnes
     await unloading
 
 
-async def test_unloading_what_is_not_here_does_nothing(harness: Harness) -> None:
+async def test_unloading_what_is_not_here_does_nothing(harness: ResidencyHarness) -> None:
     await harness.residency.unload(Digest("sha256:" + "f" * 64))
     assert harness.held() == {}
 
 
-async def test_a_dead_runners_model_goes_once_its_users_have_let_go(harness: Harness) -> None:
+async def test_a_dead_runners_model_goes_once_its_users_have_let_go(harness: ResidencyHarness) -> None:
     model = await harness.load("a")
     lease = harness.lease(model)
     harness.runners[0].die("killed by signal 9")
@@ -327,7 +270,7 @@ async def test_a_dead_runners_model_goes_once_its_users_have_let_go(harness: Har
     assert harness.held() == {"a": "ready"}
 
 
-async def test_a_lease_released_twice_counts_once(harness: Harness) -> None:
+async def test_a_lease_released_twice_counts_once(harness: ResidencyHarness) -> None:
     model = await harness.load("a")
     first, second = harness.lease(model), harness.lease(model)
     first.release()
@@ -337,24 +280,29 @@ async def test_a_lease_released_twice_counts_once(harness: Harness) -> None:
     assert model.leases == 0
 
 
-async def test_a_context_that_grew_is_counted_in_the_models_size(harness: Harness) -> None:
+async def test_a_context_that_grew_is_counted_in_the_models_size(harness: ResidencyHarness) -> None:
     model = await harness.load("a")
-    before_bytes = model.size_bytes
+    before_bytes = model.takes.host_bytes
     harness.runners[0].report(StepDone(events=[], context_tokens=2048))
-    assert model.size_bytes == before_bytes + 1000 * 1024 * 2
+    assert model.takes == Footprint(host_bytes=before_bytes + 1000 * 1024 * 2)
     assert model.context_tokens == 2048
 
 
-async def test_the_context_asked_for_at_load_is_no_larger_than_the_model_knows(harness: Harness) -> None:
+async def test_the_context_asked_for_at_load_is_no_larger_than_the_model_knows(harness: ResidencyHarness) -> None:
     await harness.load("a", params={"num_ctx": 100_000})
     opening = harness.runners[0].told[0]
     assert isinstance(opening, Open)
     assert opening.params.n_ctx_seq == 8192
 
 
-async def test_closing_ends_every_runner_even_those_in_use(harness: Harness) -> None:
+async def test_closing_ends_every_runner_even_those_in_use(harness: ResidencyHarness) -> None:
     lease = harness.lease(await harness.load("a"))
     await harness.load("b")
     await harness.residency.close()
     assert all(runner.is_closed for runner in harness.runners)
     lease.release()
+
+
+async def test_without_a_gpu_what_a_model_wants_of_it_is_computed_on_the_cpu(harness: ResidencyHarness) -> None:
+    await harness.load("a", params={"num_gpu": 99})
+    assert opened_with(harness.runners[0]).n_gpu_layers == 0

@@ -3,18 +3,31 @@
 import pytest
 
 from services.worker.residency.policy import Held, victims
+from services.worker.residency.sizes import Footprint
 from shared.digest import Digest
 from shared.errors import MemoryExceeded, WorkerBusy
 
 GIB = 1 << 30
 
 
-def held(name: str, *, gib: int = 1, in_use: bool = False, pinned: bool = False, used_s: float = 0.0) -> Held:
-    return Held(weights=Digest(name), size_bytes=gib * GIB, in_use=in_use, pinned=pinned, last_used_s=used_s)
+def gibs(host: int, device: int = 0) -> Footprint:
+    return Footprint(host_bytes=host * GIB, device_bytes=device * GIB)
+
+
+def held(
+    name: str, *, gib: int = 1, device_gib: int = 0, in_use: bool = False, pinned: bool = False, used_s: float = 0.0
+) -> Held:
+    return Held(
+        weights=Digest(name), takes=gibs(gib, device_gib), in_use=in_use, pinned=pinned, last_used_s=used_s
+    )  # fmt: skip
 
 
 def chosen(models: list[Held], *, wanted_gib: int = 1, memory_gib: int = 10, models_max: int = 3) -> list[Digest]:
-    return victims(models, wanted_bytes=wanted_gib * GIB, memory_bytes_max=memory_gib * GIB, models_max=models_max)
+    return victims(models, wanted=gibs(wanted_gib), room=gibs(memory_gib), models_max=models_max)
+
+
+def chosen_for_gpu(models: list[Held], *, wanted_gib: int, device_gib: int) -> list[Digest]:
+    return victims(models, wanted=gibs(0, wanted_gib), room=gibs(10, device_gib), models_max=3)
 
 
 def test_nobody_leaves_when_there_is_room() -> None:
@@ -54,3 +67,21 @@ def test_a_model_that_never_fits_is_refused_with_both_sizes() -> None:
 
 def test_a_model_of_exactly_the_whole_memory_fits() -> None:
     assert chosen([held("a")], wanted_gib=10) == ["a"]
+
+
+def test_a_model_on_the_cpu_makes_no_room_on_the_gpu() -> None:
+    models = [held("cpu", gib=9, used_s=1), held("gpu", gib=0, device_gib=8, used_s=2)]
+    assert chosen_for_gpu(models, wanted_gib=2, device_gib=10) == []
+    assert chosen_for_gpu(models, wanted_gib=3, device_gib=10) == ["gpu"]
+
+
+def test_a_model_that_is_partly_on_the_gpu_makes_room_there() -> None:
+    models = [held("both", gib=1, device_gib=1, used_s=1), held("gpu", gib=0, device_gib=7, used_s=2)]
+    assert chosen_for_gpu(models, wanted_gib=3, device_gib=10) == ["both"]
+
+
+def test_a_gpu_in_use_is_waited_for_and_one_too_small_is_not() -> None:
+    with pytest.raises(WorkerBusy):
+        chosen_for_gpu([held("gpu", device_gib=8, in_use=True)], wanted_gib=3, device_gib=10)
+    with pytest.raises(MemoryExceeded, match=r"more GPU memory \(11.0 GiB\) than is available \(10.0 GiB\)"):
+        chosen_for_gpu([], wanted_gib=11, device_gib=10)

@@ -19,6 +19,7 @@ from services.worker.runner.messages import (
     packed,
     report_decoder,
 )
+from shared.cluster_state import Device
 from shared.errors import ErrorInfo, Kind
 from shared.generation import DoneReason, Usage
 from shared.options import Options
@@ -36,7 +37,9 @@ COMMANDS: list[Command] = [
     SetThreads(2),
 ]  # fmt: skip
 REPORTS: list[Report] = [
-    Opened(chat_template=None, bos_text="", eos_text="</s>", context_tokens=512, load_s=0.5),
+    Opened(chat_template=None, bos_text="", eos_text="</s>", context_tokens=512, load_s=0.5,
+           layers_count=31, device_layers_count=9,
+           devices=(Device(name="A GPU", kind="gpu", memory_bytes_total=2**40, memory_bytes_free=2**39),)),
     OpenFailed(ERROR),
     StepDone(
         events=[
@@ -48,7 +51,7 @@ REPORTS: list[Report] = [
         ],
         context_tokens=512,
     ),
-]
+]  # fmt: skip
 
 
 def body_of(message: Command | Report) -> bytes:
