@@ -104,15 +104,17 @@ class Person:
         self._button("Save").click()
         self._page.get_by_text(email).wait_for()
 
-    def pull(self, model: str) -> str:
-        """Ask for a model where admins manage those of the connection; gives the error that is shown."""
+    def pull(self, model: str) -> None:
+        """Ask for a model where admins manage those of the connection."""
         self._visit("/admin/settings/connections", "text=Manage Ollama API Connections")
         self._button("Manage").click()
         tag = self._page.get_by_placeholder("Enter model tag (e.g. mistral:7b)")
         tag.fill(model)
         tag.locator("xpath=following::button[1]").click()
-        text: str = self._page.locator("[data-sonner-toast][data-type=error]").first.inner_text()
-        return text
+
+    def see(self, text: str) -> None:
+        """Have it before one's eyes."""
+        self._page.get_by_text(text).first.wait_for()
 
     def picture(self, path: str) -> None:
         """What the window shows, without messages that are about to vanish."""
