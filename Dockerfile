@@ -33,9 +33,11 @@ RUN apt-get update \
 WORKDIR /build
 COPY locks/llama-cpp.lock locks/build.lock locks/
 COPY tools/build_wheel.py tools/progress.py tools/
-ARG CUDA_ARCHITECTURES=75-virtual;80-real;86-real;89-real;90-real
+# Machine code for the usual GPUs, and for others what the driver compiles at the first load; docs/gpu.md.
+ARG CUDA_ARCHITECTURES="75-virtual;80-real;86-real;89-real;90;120a-real"
+ARG CUDA_CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_CUDA=on -DGGML_CUDA_NCCL=OFF"
 RUN --mount=type=cache,target=/root/.cache \
-    CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_CUDA=on -DCMAKE_CUDA_ARCHITECTURES=${CUDA_ARCHITECTURES}" \
+    CMAKE_ARGS="${CUDA_CMAKE_ARGS} -DCMAKE_CUDA_ARCHITECTURES=${CUDA_ARCHITECTURES}" \
     python3.11 -m tools.build_wheel > /tmp/wheel && mkdir /wheels && cp "$(tail -n 1 /tmp/wheel)" /wheels/
 
 # --- libraries: an environment for each service, in a folder that is copied whole ---------------------------------------
@@ -117,6 +119,39 @@ CMD ["python", "-m", "services.registry"]
 
 FROM service-with-llama AS worker
 COPY --from=worker-libraries /opt/corral /opt/corral
+COPY services/worker/ services/worker/
+RUN python -m compileall -q . \
+ && install -d -o corral -g corral /var/lib/corral/cache
+USER 10001:10001
+ENV CORRAL_WORKER_HOST=0.0.0.0 CORRAL_WORKER_CACHE_DIR=/var/lib/corral/cache
+EXPOSE 11440
+VOLUME /var/lib/corral/cache
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 CMD ["python", "-m", "shared.probe", "http://127.0.0.1:11440/readyz"]
+CMD ["python", "-m", "services.worker"]
+
+# --- worker on NVIDIA's GPUs: the base with CUDA's libraries has a Python of its own ------------------------------------
+
+FROM ${CUDA_RUN_IMAGE} AS cuda-python
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends libgomp1 python3.11 python3.11-venv \
+ && rm -rf /var/lib/apt/lists/*
+
+FROM cuda-python AS worker-cuda-libraries
+RUN python3.11 -m venv /opt/corral
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+COPY locks/image-worker.lock /locks/
+RUN /opt/corral/bin/pip install --require-hashes --no-deps -r /locks/image-worker.lock
+COPY --from=llama-cuda /wheels /wheels
+RUN /opt/corral/bin/pip install --no-deps --no-index /wheels/*.whl \
+ && cd /opt/corral/lib/python3.11/site-packages && rm -rf include lib
+
+FROM cuda-python AS worker-cuda
+RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent corral
+ENV PATH=/opt/corral/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /app
+COPY --from=worker-cuda-libraries /opt/corral /opt/corral
+COPY services/__init__.py services/
+COPY shared/ shared/
 COPY services/worker/ services/worker/
 RUN python -m compileall -q . \
  && install -d -o corral -g corral /var/lib/corral/cache

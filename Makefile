@@ -15,7 +15,7 @@ help:
 	@echo "make test    install what is missing, then the linters and every test"
 	@echo "make setup   only install"
 	@echo "make check   only the linters and the type checker"
-	@echo "make e2e     only the tests with a real model, and Open WebUI in a browser (800 MB more)"
+	@echo "make e2e     only whole deployments: a real model, containers, Open WebUI in a browser (800 MB more)"
 	@echo "make bench   measure"
 	@echo "make fuzz    hostile input for every reader, FUZZ_MINUTES=10 each"
 	@echo "make dashboards  write Grafana's JSON from tools/dashboards"
@@ -49,7 +49,7 @@ e2e: setup
 	@$(PYTHON) -m tools.setup_env tests
 	@$(PYTHON) -m tools.debian_tools
 	@$(PYTHON) -m tools.client_rooms open-webui
-	$(BIN)/pytest tests/e2e tests/browser $(PYTEST_ARGS)
+	$(BIN)/pytest tests/e2e tests/compose tests/browser $(PYTEST_ARGS)
 
 bench: setup
 	$(BIN)/python -m bench

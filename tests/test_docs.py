@@ -22,6 +22,7 @@ SERVICES: dict[str, type[msgspec.Struct]] = {
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 ROW = re.compile(r"^\| `(?P<name>CORRAL_[A-Z_]+)` \| (?P<default>.*?) \| (?P<meaning>.+) \|$", re.MULTILINE)
 VARIABLE = re.compile(r"\bCORRAL_[A-Z_]*[A-Z]\b")
+COMPOSE_FILES = (*ROOT.glob("compose*.yaml"), ROOT / "deploy" / "worker-host" / "compose.yaml")
 COMPOSE_VARIABLE = re.compile(r"\$\{(CORRAL_[A-Z_]+)(?::-([^}]*))?")
 OLLAMAS_ROW = re.compile(r"^\| `(?P<name>OLLAMA_[A-Z_]+)` \| (?P<settings>.*?) \| .+ \|$", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
@@ -41,9 +42,10 @@ def expected(service: str) -> dict[str, str]:
 
 
 def compose_defaults() -> dict[str, str]:
-    """What compose.yaml reads from .env, and what holds without it: nothing where it must be said."""
-    used = COMPOSE_VARIABLE.findall((ROOT / "compose.yaml").read_text(encoding="utf-8"))
-    return dict(sorted(used))
+    """What the Compose files read from .env, and what holds without it: nothing where it must be said."""
+    used = [found for file in COMPOSE_FILES for found in COMPOSE_VARIABLE.findall(file.read_text(encoding="utf-8"))]
+    services = tuple(f"CORRAL_{service.upper()}_" for service in SERVICES)
+    return {name: default for name, default in sorted(used) if not name.startswith(services)}
 
 
 def documented() -> dict[str, str]:

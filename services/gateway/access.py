@@ -30,6 +30,8 @@ class Need(StrEnum):
     NOTHING = "nothing"
     KEY = "key"
     ADMIN = "admin"
+    WEIGHTS = "weights"
+    """What a worker on another machine reads: any blob, by its digest."""
     REGISTRY = "registry"
     """What the registry protocol asks: a key to read, the role admin to write, by its own rules."""
 
@@ -59,6 +61,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     ts: str = ""
 
 
+FOR_WORKERS: Final = "this API key is a worker's: it reads weights and nothing else"
+
 LOCAL_ADMIN: Final = Principal(tenant="local", user="local", name="local", role=Role.ADMIN)
 BOOTSTRAP_ADMIN: Final = Principal(tenant="admin", user="admin", name="admin_key", role=Role.ADMIN)
 CONFIGURED_SERVICE: Final = Principal(tenant="service", user="service", name="service_key", role=Role.SERVICE)
@@ -83,6 +87,11 @@ def refusal(principal: Principal | None, need: Need, *, is_native_api: bool) -> 
     if principal is None:
         text = "this server needs an API key: send it as 'Authorization: Bearer <key>'"
         return Forbidden(f"{text}; {_OLLAMA_HINT}") if is_native_api else Unauthenticated(text)
+    if need is Need.WEIGHTS:
+        may_read = principal.role in (Role.ADMIN, Role.WORKER)
+        return None if may_read else Forbidden("reading blobs here needs an API key with the role worker")
+    if principal.role is Role.WORKER:
+        return Forbidden(FOR_WORKERS)
     if need is Need.ADMIN and principal.role is not Role.ADMIN:
         return Forbidden("managing models and keys needs an API key with the role admin")
     return None

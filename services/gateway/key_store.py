@@ -29,6 +29,7 @@ KEY_NAME_CHARS_MAX: Final = 100
 class Role(StrEnum):
     USER = "user"
     SERVICE = "service"
+    WORKER = "worker"
     ADMIN = "admin"
 
 

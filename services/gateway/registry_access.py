@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from services.gateway import signatures
-from services.gateway.access import Access, Principal, token_from
+from services.gateway.access import FOR_WORKERS, Access, Principal, token_from
 from services.gateway.dialects import oci
 from services.gateway.key_store import Role
 from services.gateway.public_address import Address
@@ -76,6 +76,8 @@ class RegistryAccess:
             raise self._challenged(call, cause.message) from cause
         if principal is None:
             raise self._challenged(call, "this registry needs an API key or an Ollama key that is registered")
+        if principal.role is Role.WORKER:
+            raise Forbidden(FOR_WORKERS)
         if writes and principal.role is not Role.ADMIN:
             raise Forbidden("changing models needs a key with the role admin")
         if writes and not may_push:

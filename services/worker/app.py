@@ -43,6 +43,9 @@ from shared.web import DRAIN, add_ops_routes, error_middleware, ollama_error
 log = structlog.get_logger("corral.worker")
 
 SWEEP_S: Final = 0.25
+REGISTRY_TIMEOUT: Final = aiohttp.ClientTimeout(
+    total=None, sock_connect=10.0, sock_read=60.0
+)  # weights take their time
 
 
 class Worker:
@@ -69,7 +72,7 @@ class Worker:
         blobs = LocalBlobs(
             models_dir=Path(settings.models_dir).expanduser() if settings.models_dir else None,
             cache_dir=self._cache_dir,
-            registry=RegistryClient(session, settings.registry_url),
+            registry=RegistryClient(session, settings.registry_url, key=settings.registry_key),
         )
         self._residency = Residency(
             _limits(settings, devices), blobs, self._clock, self, self._changed.set, devices=devices
@@ -236,7 +239,7 @@ def build(settings: Settings) -> web.Application:
 
     async def life(_app: web.Application) -> AsyncIterator[None]:
         redis = redis_client.connect(settings.redis_url.reveal())
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession(timeout=REGISTRY_TIMEOUT) as session:
             worker = app[_WORKER] = Worker(settings, redis, session, await find_devices())
             async with background.running(worker.run()):
                 log.info("worker_started", worker_id=worker.worker_id)

@@ -15,6 +15,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     port: Annotated[int, Meta(ge=0, le=65535)] = 11440
     redis_url: Secret = Secret("redis://127.0.0.1:6379/0")
     registry_url: str = "http://127.0.0.1:11435"
+    registry_key: Secret = Secret()
     models_dir: str = ""
     cache_dir: str = "~/.corral/cache"
     num_parallel: Annotated[int, Meta(ge=1, le=256)] = 4

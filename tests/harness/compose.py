@@ -22,6 +22,7 @@ from harness.cluster import free_port
 from source import ROOT
 
 PROJECT = "corral-test"
+SERVER_NAMES = ("localhost", "corral.test", "redis.corral.test")
 BUILD_S = 3600.0
 COMMAND_S = 300.0
 OVERRIDE = ROOT / "tests" / "compose" / "override.yaml"
@@ -33,6 +34,8 @@ class Stack:
 
     folder: Path
     https_port: int
+    files: tuple[str, ...] = ("compose.yaml", str(OVERRIDE))
+    project: str = PROJECT
 
     @property
     def url(self) -> str:
@@ -50,8 +53,8 @@ class Stack:
 
         Raises: AssertionError with all of its output if it fails.
         """
-        files = ("-f", str(self.folder / "compose.yaml"), "-f", str(OVERRIDE))
-        command = ["docker", "compose", "-p", PROJECT, *files, "--project-directory", str(self.folder), *arguments]
+        files = [part for file in self.files for part in ("-f", str(self.folder / file))]
+        command = ["docker", "compose", "-p", self.project, *files, *arguments]
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=timeout_s, cwd=self.folder)
         assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -91,9 +94,9 @@ class Stack:
         """What the command line says inside a gateway's container, as the admin."""
         return self.compose("exec", "-T", "gateway", "corral", *arguments)
 
-    def user_key(self, name: str) -> str:
+    def user_key(self, name: str, *options: str) -> str:
         """The API key of a new user."""
-        found = re.search(r"corral_\S+", self.corral("keys", "create", name))
+        found = re.search(r"corral_\S+", self.corral("keys", "create", name, *options))
         assert found is not None
         return found[0]
 
@@ -132,11 +135,22 @@ def build_images() -> None:
 
 def new_stack(folder: Path) -> Stack:
     """A project folder as `make init` leaves it, not started."""
-    shutil.copy(ROOT / "compose.yaml", folder)
+    for file in ("compose.yaml", "compose.hosts.yaml"):
+        shutil.copy(ROOT / file, folder)
     shutil.copytree(ROOT / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("site"))
     stack = Stack(folder, free_port())
     ports = ("--http-port", str(free_port()), "--https-port", str(stack.https_port))
-    command = [sys.executable, "-m", "corral", "init", "--folder", str(folder), "--server-name", "localhost", *ports]
+    command = [
+        sys.executable,
+        "-m",
+        "corral",
+        "init",
+        "--folder",
+        str(folder),
+        "--server-name",
+        ",".join(SERVER_NAMES),
+        *ports,
+    ]
     subprocess.run(command, check=True, timeout=60, stdout=subprocess.DEVNULL)
     return stack
 

@@ -10,7 +10,7 @@ from corral.errors import CliError
 from corral.format import parse_time, relative_time, table
 
 KEYS_HEADER = ("ID", "NAME", "ROLE", "CREATED", "SSH KEY")
-ROLES = ("user", "admin", "service")
+ROLES = ("user", "admin", "service", "worker")
 PUBLIC_KEY_CHARS_MAX = 1024
 
 

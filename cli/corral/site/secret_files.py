@@ -17,6 +17,18 @@ from corral.errors import CliError
 API_KEY_PREFIX: Final = "corral_"  # an API key's form in the cluster
 RANDOM_BYTES: Final = 32
 REDIS_ADDRESS: Final = "redis:6379"
+REDIS_TLS_PORT: Final = 6380
+WORKER_RIGHTS: Final = (
+    "~job:* ~jobs:* ~queue:* ~fair:* ~demand ~frames:* ~cancels:* ~lease:* ~roster:* "
+    "~arq:worker:* ~arq:job:* ~arq:in-progress:* ~arq:result:* ~arq:retry:* ~arq:abort "
+    "%R~models %R~models:replaced:* resetchannels &frames:* "
+    "+@read +@write +@transaction +@connection +@pubsub +@stream +eval +evalsha +script|load "
+    "-@dangerous -scan -randomkey +info +client|unblock"
+)
+"""What workers on other machines may do in Redis: their own work, and nothing with API keys, responses or summaries.
+
+Source: the cluster's table of keys (shared/keys.py).
+"""
 
 Texts = Mapping[str, str]
 
@@ -62,20 +74,30 @@ def _redis_url(_known: Texts, _server_name: str) -> str:
     return f"redis://default:{secrets.token_hex(RANDOM_BYTES)}@{REDIS_ADDRESS}/0"
 
 
-def redis_password(known: Texts) -> str:
-    """Raises: CliError when the address of Redis holds none."""
+def _worker_redis_url(_known: Texts, server_name: str) -> str:
+    """For workers on other machines."""
+    return f"rediss://worker:{secrets.token_hex(RANDOM_BYTES)}@{server_name}:{REDIS_TLS_PORT}/0"
+
+
+def redis_password(known: Texts, name: str = "redis_url") -> str:
+    """Raises: CliError when this address of Redis holds none."""
     try:
-        password = urllib.parse.urlsplit(known["redis_url"].strip()).password
+        password = urllib.parse.urlsplit(known[name].strip()).password
     except ValueError:
         password = None
     if not password:
-        raise CliError("secrets/redis_url is not redis://default:PASSWORD@HOST:PORT/0, so nothing can be made from it")
+        raise CliError(f"secrets/{name} is not redis://USER:PASSWORD@HOST:PORT/0, so nothing can be made from it")
     return urllib.parse.unquote(password)
 
 
 def _redis_users(known: Texts, _server_name: str) -> str:
     """Redis' own file of users. It keeps a password's SHA-256 only. Source: redis.io, "ACL", external ACL files."""
-    return f"user default on #{hashlib.sha256(redis_password(known).encode()).hexdigest()} ~* &* +@all"
+    own, workers = (_hashed(redis_password(known, name)) for name in ("redis_url", "worker_redis_url"))
+    return f"user default on #{own} ~* &* +@all\nuser worker on #{workers} {WORKER_RIGHTS}"
+
+
+def _hashed(password: str) -> str:
+    return hashlib.sha256(password.encode()).hexdigest()
 
 
 def _redis_exporter(known: Texts, _server_name: str) -> str:
@@ -106,7 +128,8 @@ SECRET_FILES: Final = (
     SecretFile("webui_key", _api_key),
     SecretFile("forwarded_user_secret", _random_text),
     SecretFile("redis_url", _redis_url),
-    SecretFile("redis_users.acl", _redis_users, made_from=("redis_url",)),
+    SecretFile("worker_redis_url", _worker_redis_url),
+    SecretFile("redis_users.acl", _redis_users, made_from=("redis_url", "worker_redis_url")),
     SecretFile("redis_exporter.json", _redis_exporter, made_from=("redis_url",)),
     SecretFile("grafana_admin_password", _random_text),
     SecretFile("open-webui.env", _open_webui, made_from=("webui_key", "forwarded_user_secret")),

@@ -14,6 +14,7 @@ from services.gateway.redis_guard import redis_guard
 
 # Prometheus has no key; the front door shows /metrics, /healthz and /readyz to nobody.
 _OPEN_ROUTES: Final = frozenset({"/", "/healthz", "/readyz", "/metrics", "/api/version", "/openapi.json"})
+_WEIGHTS_ROUTE: Final = (hdrs.METH_GET, "/api/blobs/{digest}")
 _ADMIN_ROUTES: Final = frozenset(
     {
         (hdrs.METH_POST, "/api/create"),
@@ -45,6 +46,8 @@ def need_of(method: str, route: str | None) -> Need:
         return Need.NOTHING
     if route == distribution.ROUTE:
         return Need.REGISTRY
+    if (method, route) == _WEIGHTS_ROUTE:
+        return Need.WEIGHTS
     return Need.ADMIN if (method, route) in _ADMIN_ROUTES else Need.KEY
 
 

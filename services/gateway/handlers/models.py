@@ -26,6 +26,7 @@ class Models:
         app.router.add_post("/api/copy", self.pass_on)
         app.router.add_delete("/api/delete", self.delete)
         app.router.add_head("/api/blobs/{digest}", self.pass_on)
+        app.router.add_get("/api/blobs/{digest}", self.pass_on, allow_head=False)
         app.router.add_post("/api/blobs/{digest}", self.upload)
         app.router.add_post("/api/pull", self.pass_on)
         app.router.add_post("/api/push", self.pass_on)

@@ -40,6 +40,7 @@ _SECURITY: Final[dict[Need, list[Json]]] = {
     Need.NOTHING: [],
     Need.KEY: [{"bearer": []}, {"x_api_key": []}],
     Need.ADMIN: [{"bearer": []}, {"x_api_key": []}],
+    Need.WEIGHTS: [{"bearer": []}, {"x_api_key": []}],
     Need.REGISTRY: [{"bearer": []}, {"basic": []}],
 }
 
@@ -100,6 +101,8 @@ def _operation(operation: Operation, need: Need, schema_of: SchemaOf) -> Json:
     }
     if need is Need.ADMIN:
         described["description"] = "For keys with the role admin."
+    if need is Need.WEIGHTS:
+        described["description"] = "For keys with the role worker or admin."
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": _content((operation.body,), error, schema_of)}
     return described

@@ -5,6 +5,7 @@ from typing import Final
 from services.gateway.cluster_report import ClusterReport
 from services.gateway.openapi.bodies.models import KeyBody, KeyRestoreBody
 from services.gateway.openapi.operation import (
+    BYTES,
     DONE,
     REGISTRY_ERRORS,
     Dialect,
@@ -38,6 +39,17 @@ CORRAL_ROUTES: Final = (
         "Pulls and pushes under way.",
         says(corral.CorralTransfersReply),
         *REGISTRY_ERRORS,
+    ),
+    Operation(
+        method="GET",
+        path="/api/blobs/{digest}",
+        dialect=Dialect.CORRAL,
+        summary="A blob, or ranges of it, for workers on other machines.",
+        replies={
+            200: Reply(description="All of it.", media=(Media(content_type=BYTES, type=bytes),)),
+            206: Reply(description="A part of it.", media=(Media(content_type=BYTES, type=bytes),)),
+        },
+        errors=(404, *REGISTRY_ERRORS),
     ),
     Operation(
         method="DELETE",

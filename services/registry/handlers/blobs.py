@@ -26,7 +26,7 @@ class BlobHandlers:
     def add_routes(self, app: web.Application) -> None:
         app.router.add_head("/api/blobs/{digest}", self.head)
         app.router.add_post("/api/blobs/{digest}", self.upload)
-        app.router.add_get("/internal/blobs/{digest}", self.download)
+        app.router.add_get("/api/blobs/{digest}", self.download, allow_head=False)
         app.on_response_prepare.append(_count_sent)
 
     async def head(self, request: web.Request) -> web.Response:

@@ -100,10 +100,10 @@ async def test_workers_download_blobs_whole_or_in_ranges(registry: TestServer, h
     await upload(http, TINY)
     client = RegistryClient(http, str(registry.make_url("/")))
     assert b"".join([chunk async for chunk in client.read_blob(DIGEST)]) == TINY
-    async with http.get(f"/internal/blobs/{DIGEST}", headers={"Range": "bytes=10-19"}) as response:
+    async with http.get(f"/api/blobs/{DIGEST}", headers={"Range": "bytes=10-19"}) as response:
         assert response.status == 206
         assert await response.read() == TINY[10:20]
-    async with http.get(f"/internal/blobs/{digest_of(b'no')}") as response:
+    async with http.get(f"/api/blobs/{digest_of(b'no')}") as response:
         assert response.status == 404
 
 

@@ -297,7 +297,7 @@ async def test_weights_that_are_not_on_this_machine_are_fetched_from_the_registr
         return web.FileResponse(desk.blob_path(model.weights))
 
     registry = web.Application()
-    registry.router.add_get("/internal/blobs/{digest}", blob)
+    registry.router.add_get("/api/blobs/{digest}", blob)
     async with TestServer(registry) as server:
         far = WorkerService(redis_url, tmp_path / "nowhere", tmp_path, registry_url=str(server.make_url("/")))
         async with far.running():

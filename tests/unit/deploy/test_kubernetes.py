@@ -3,16 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from corral.site.secret_files import SECRET_FILES
-from services.gateway.settings import PREFIX as GATEWAY
 from services.gateway.settings import Settings as GatewaySettings
-from services.registry.settings import PREFIX as REGISTRY
 from services.registry.settings import Settings as RegistrySettings
-from services.worker.settings import PREFIX as WORKER
 from services.worker.settings import Settings as WorkerSettings
 from shared.settings import load, variables_of
 from source import ROOT
@@ -24,9 +21,9 @@ VERSIONS = ("1.29", "1.33")
 LONG_SECRET = "x" * 64
 READ_BY_THE_COMMAND_LINE = {"CORRAL_API_KEY_FILE"}
 SERVICES: dict[str, tuple[Any, str]] = {
-    "gateway": (GatewaySettings, GATEWAY),
-    "worker": (WorkerSettings, WORKER),
-    "registry": (RegistrySettings, REGISTRY),
+    "gateway": (GatewaySettings, "CORRAL_GATEWAY_"),
+    "worker": (WorkerSettings, "CORRAL_WORKER_"),
+    "registry": (RegistrySettings, "CORRAL_REGISTRY_"),
 }
 
 Document = dict[str, Any]
@@ -174,7 +171,9 @@ def test_services_lead_to_ports_that_their_pods_have() -> None:
 
 
 def secret_keys(pod: Document) -> set[str]:
-    (volume,) = (one["secret"] for one in template(pod)["volumes"] if one.get("secret", {}).get("secretName") == "corral")
+    (volume,) = (
+        one["secret"] for one in template(pod)["volumes"] if one.get("secret", {}).get("secretName") == "corral"
+    )
     assert all(item["key"] == item["path"] for item in volume["items"])
     return {item["key"] for item in volume["items"]}
 

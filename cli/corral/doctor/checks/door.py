@@ -99,7 +99,7 @@ def keys(attempts: Sequence[Attempt], place: Place) -> Finding:
     let_in = [one for one in attempts if one.status < 500 and one.status not in (401, 403, 429)]
     silent = [one for one in attempts if one.status >= 500 or one.status == 429]
     if let_in:
-        what = f"let in {_shown(let_in)}"
+        what = "nobody is asked for one" if len(let_in) == len(attempts) else f"let in {_shown(let_in)}"
         todo = (
             "Set CORRAL_GATEWAY_REQUIRE_KEYS=true and CORRAL_GATEWAY_ADMIN_KEY, then make keys: corral keys create NAME"
         )

@@ -89,7 +89,7 @@ class KeyBody(msgspec.Struct, kw_only=True):
     """An API key to make, or an ssh key whose owner is let in."""
 
     name: Text = None
-    role: Annotated[Text, Meta(description="user, admin or service; absent means user.")] = None
+    role: Annotated[Text, Meta(description="user, admin, service or worker; absent means user.")] = None
     ssh_public_key: Annotated[Text, Meta(description="A line as in `~/.ollama/id_ed25519.pub`.")] = None
     summarize: Annotated[Flag, Meta(description="Replace old turns of long conversations by a summary of them.")] = None
 
