@@ -134,7 +134,7 @@ async def test_where_keys_are_optional_an_unknown_key_of_ours_is_still_refused(
     [
         ({"name": ""}, "name must have 1 to 100 characters"),
         ({"name": "a" * 101}, "name must have 1 to 100 characters"),
-        ({"name": "a", "role": "king"}, "role must be one of user, service, admin"),
+        ({"name": "a", "role": "king"}, "role must be one of user, service, worker, admin"),
     ],
 )
 async def test_a_new_key_needs_a_name_and_a_known_role(

@@ -116,7 +116,7 @@ async def test_a_replaced_models_weights_can_still_be_fetched(start_registry: St
         await client.push(first)
         await client.push(second)
         for digest, content in first.blobs.items():
-            async with http.get(f"/internal/blobs/{digest}") as response:
+            async with http.get(f"/api/blobs/{digest}") as response:
                 assert await response.read() == content
 
 
