@@ -7,9 +7,8 @@
 # user 10001 without writing to its root. llama.cpp is compiled in a stage of its own, once: registry and worker share it.
 
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
-# Ubuntu 22.04's C library is older than Debian 12's, and both have Python 3.11.
-ARG CUDA_BUILD_IMAGE=nvidia/cuda:12.8.1-devel-ubuntu22.04
-ARG CUDA_RUN_IMAGE=nvidia/cuda:12.8.1-runtime-ubuntu22.04
+ARG CUDA_BUILD_IMAGE=nvidia/cuda:12.8.1-devel-ubuntu24.04
+ARG CUDA_RUN_IMAGE=nvidia/cuda:12.8.1-runtime-ubuntu24.04
 
 # --- llama.cpp -------------------------------------------------------------------------------------------------------
 
@@ -28,7 +27,7 @@ RUN --mount=type=cache,target=/root/.cache \
 
 FROM ${CUDA_BUILD_IMAGE} AS llama-cuda
 RUN apt-get update \
- && apt-get install -y --no-install-recommends g++ python3.11 python3.11-venv \
+ && apt-get install -y --no-install-recommends g++ python3 python3-venv \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY locks/llama-cpp.lock locks/build.lock locks/
@@ -38,7 +37,7 @@ ARG CUDA_ARCHITECTURES="75-virtual;80-real;86-real;89-real;90;120a-real"
 ARG CUDA_CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_CUDA=on -DGGML_CUDA_NCCL=OFF"
 RUN --mount=type=cache,target=/root/.cache \
     CMAKE_ARGS="${CUDA_CMAKE_ARGS} -DCMAKE_CUDA_ARCHITECTURES=${CUDA_ARCHITECTURES}" \
-    python3.11 -m tools.build_wheel > /tmp/wheel && mkdir /wheels && cp "$(tail -n 1 /tmp/wheel)" /wheels/
+    python3 -m tools.build_wheel > /tmp/wheel && mkdir /wheels && cp "$(tail -n 1 /tmp/wheel)" /wheels/
 
 # --- libraries: an environment for each service, in a folder that is copied whole ---------------------------------------
 
@@ -133,17 +132,17 @@ CMD ["python", "-m", "services.worker"]
 
 FROM ${CUDA_RUN_IMAGE} AS cuda-python
 RUN apt-get update \
- && apt-get install -y --no-install-recommends libgomp1 python3.11 python3.11-venv \
+ && apt-get install -y --no-install-recommends libgomp1 python3 python3-venv \
  && rm -rf /var/lib/apt/lists/*
 
 FROM cuda-python AS worker-cuda-libraries
-RUN python3.11 -m venv /opt/corral
+RUN python3 -m venv /opt/corral
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY locks/image-worker.lock /locks/
 RUN /opt/corral/bin/pip install --require-hashes --no-deps -r /locks/image-worker.lock
 COPY --from=llama-cuda /wheels /wheels
 RUN /opt/corral/bin/pip install --no-deps --no-index /wheels/*.whl \
- && cd /opt/corral/lib/python3.11/site-packages && rm -rf include lib
+ && cd /opt/corral/lib/python3*/site-packages && rm -rf include lib
 
 FROM cuda-python AS worker-cuda
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent corral

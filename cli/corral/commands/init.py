@@ -108,7 +108,7 @@ def make_file(path: Path, text: str, say: Say) -> None:
 
 def front_door(names: tuple[str, ...]) -> str:
     return (
-        f"# The names that clients use. Prometheus reads this file again by itself.\n- targets: [{', '.join(names)}]\n"
+        f"# The names that clients use.\n- targets: [{', '.join(names)}]\n"
     )
 
 
