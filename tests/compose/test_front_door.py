@@ -28,7 +28,11 @@ def test_an_answer_streams_to_openais_library(stack: Stack, model: str, key: str
     with openai.DefaultHttpxClient(verify=stack.trust()) as http:
         client = openai.OpenAI(base_url=f"{stack.url}/v1", api_key=key, http_client=http)
         stream = client.chat.completions.create(
-            model=model, messages=[{"role": "user", "content": "Count to ten."}], stream=True, max_tokens=32
+            model=model,
+            messages=[{"role": "user", "content": "Tell me about the sea."}],
+            stream=True,
+            max_tokens=48,
+            temperature=0,
         )
         assert len([chunk for chunk in stream if chunk.choices and chunk.choices[0].delta.content]) > 2
 
