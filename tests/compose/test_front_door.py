@@ -16,7 +16,10 @@ def test_an_answer_streams_to_ollamas_library(stack: Stack, model: str, key: str
     client = ollama.Client(host=stack.url, headers={"Authorization": f"Bearer {key}"}, verify=stack.trust())
     parts = list(
         client.chat(
-            model, [{"role": "user", "content": "Name three colours."}], stream=True, options={"num_predict": 48}
+            model,
+            [{"role": "user", "content": "Tell me about the sea."}],
+            stream=True,
+            options={"num_predict": 48, "temperature": 0},
         )
     )
     client.close()  # type: ignore[no-untyped-call]

@@ -107,9 +107,7 @@ def make_file(path: Path, text: str, say: Say) -> None:
 
 
 def front_door(names: tuple[str, ...]) -> str:
-    return (
-        f"# The names that clients use.\n- targets: [{', '.join(names)}]\n"
-    )
+    return f"# The names that clients use.\n- targets: [{', '.join(names)}]\n"
 
 
 def complete_environment(path: Path, before: str, variables: Variables, say: Say) -> None:
