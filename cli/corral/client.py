@@ -51,12 +51,15 @@ def api_key(environ: Mapping[str, str]) -> str:
     Raises: CliError.
     """
     path = environ.get("CORRAL_API_KEY_FILE", "")
-    if environ.get("CORRAL_API_KEY") or not path:
-        return environ.get("CORRAL_API_KEY", "")
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as cause:
-        raise CliError(f"CORRAL_API_KEY_FILE cannot be read: {cause}") from cause
+    key = environ.get("CORRAL_API_KEY", "").strip()
+    if not key and path:
+        try:
+            key = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as cause:
+            raise CliError(f"CORRAL_API_KEY_FILE cannot be read: {cause}") from cause
+    if not (key.isascii() and key.isprintable()):
+        raise CliError("the API key has characters that no key has")  # which are not shown: the key would be
+    return key
 
 
 class Client:

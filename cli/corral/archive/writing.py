@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import tarfile
 import time
 from collections.abc import Iterable, Iterator
@@ -27,9 +28,11 @@ def written_whole(file: Path, *, mode: int = EVERYBODYS) -> Iterator[BinaryIO]:
 
     Raises: CliError; nothing is left behind and an older file is as it was.
     """
-    part = file.with_name(f"{file.name}.part")
+    if not file.name or file.is_dir():
+        raise CliError(f"{file} is a folder: name a file")
+    # A name of its own: two that write the same file at once must not mix.
+    part = file.with_name(f"{file.name}.{secrets.token_hex(8)}.part")
     try:
-        part.unlink(missing_ok=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as out:
             yield out

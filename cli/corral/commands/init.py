@@ -42,11 +42,14 @@ def init_site(arguments: argparse.Namespace, _environ: Mapping[str, str]) -> int
         names = environment.server_names(variables["CORRAL_SERVER_NAME"])
         for path, mode in ((site, files.CLOSED_FOLDER_MODE), (site / "secrets", files.FOLDER_MODE)):
             files.make_folder(path, mode)
-        make_secrets(site / "secrets", names[0], print)
+        # What may be refused comes first, and the name before what is made with it.
         make_certificate(site / "tls", names, arguments, print)
-        make_file(site / "front_door.yml", front_door(names), print)
         complete_environment(folder / ".env", dotenv, variables, print)
-    except OSError as cause:
+        make_secrets(site / "secrets", names[0], print)
+        make_file(site / "front_door.yml", front_door(names), print)
+    except BrokenPipeError:
+        raise
+    except (OSError, UnicodeDecodeError) as cause:
         raise CliError(f"cannot make the site: {cause}") from cause
     print(next_steps(folder, variables))
     return 0
@@ -115,7 +118,7 @@ def complete_environment(path: Path, before: str, variables: Variables, say: Say
     if after == before:
         say(f"kept {path}")
         return
-    files.write(path, after)
+    files.write_private(path, after)
     say(f"{'completed' if before else 'made'} {path}")
 
 

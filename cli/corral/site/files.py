@@ -13,6 +13,7 @@ from typing import Final
 CLOSED_FOLDER_MODE: Final = 0o700
 FOLDER_MODE: Final = 0o755
 FILE_MODE: Final = 0o644
+PRIVATE_FILE_MODE: Final = 0o600
 
 
 def make_folder(path: Path, mode: int) -> None:
@@ -21,13 +22,19 @@ def make_folder(path: Path, mode: int) -> None:
     path.chmod(mode)
 
 
-def write(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """For a file outside the closed folder: one that is there keeps its mode, and a link to it stays one."""
+    target = path.resolve()
+    write(target, text, mode=target.stat().st_mode & 0o777 if target.exists() else PRIVATE_FILE_MODE)
+
+
+def write(path: Path, text: str, *, mode: int = FILE_MODE) -> None:
     """Publish by rename, so that a broken-off run leaves no half of a secret for the next one to keep."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-        Path(name).chmod(FILE_MODE)
+        Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -241,3 +241,20 @@ def test_compose_reads_open_webuis_environment_as_it_was_written(folder: Path) -
         pytest.skip("docker has no Compose")
     written = dict(line.split("=", 1) for line in env_file.read_text().splitlines())
     assert json.loads(done.stdout)["services"]["x"]["environment"] == written
+
+
+def test_the_file_beside_compose_stays_as_private_as_it_was(folder: Path) -> None:
+    dotenv = folder / ".env"
+    dotenv.write_text("HF_TOKEN=secret\n")
+    dotenv.chmod(0o640)
+    init(folder, "--server-name", "corral.test")
+    assert dotenv.stat().st_mode & 0o777 == 0o640
+    assert dotenv.read_text().startswith("HF_TOKEN=secret\n")
+
+
+def test_a_certificate_that_is_refused_leaves_nothing_made_with_its_name(folder: Path) -> None:
+    bad = folder / "bad.pem"
+    bad.write_text("no certificate")
+    assert init(folder, "--server-name", "typo.test", "--certificate", str(bad), "--key", str(bad)) == 1
+    init(folder, "--server-name", "right.test")
+    assert "right.test" in (folder / "deploy/site/secrets/worker_redis_url").read_text()

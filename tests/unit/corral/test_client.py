@@ -41,6 +41,9 @@ def test_the_key_comes_from_the_environment_or_from_a_file(tmp_path: Path) -> No
     assert api_key({}) == ""
     assert api_key({"CORRAL_API_KEY_FILE": str(file)}) == "from-file"
     assert api_key({"CORRAL_API_KEY": "own", "CORRAL_API_KEY_FILE": str(file)}) == "own"
+    assert api_key({"CORRAL_API_KEY": "own\r"}) == "own"
+    with pytest.raises(CliError, match="characters that no key has"):
+        api_key({"CORRAL_API_KEY": "with\nbreak"})
     with pytest.raises(CliError, match="CORRAL_API_KEY_FILE cannot be read"):
         api_key({"CORRAL_API_KEY_FILE": str(tmp_path / "absent")})
 
